@@ -1,0 +1,1 @@
+"""The bench harness and its cases: `python -m benches`."""

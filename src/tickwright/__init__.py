@@ -1,0 +1,1 @@
+"""Tickwright: a Bevy-style entity-component-system engine for Python."""

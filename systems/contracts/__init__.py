@@ -1,0 +1,1 @@
+"""What features share: update sets, hook events, ports. Depends on no feature."""

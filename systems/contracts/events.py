@@ -1,0 +1,333 @@
+"""Events that cross features: typed structs, and CustomEvent for everything else.
+
+A feature publishes with `emit(world, event)`; the hooks feature drains the queue and calls the subscribers.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import msgspec
+
+if TYPE_CHECKING:
+    from tickwright.ecs_core import World
+
+__all__ = [
+    "RESERVED_PREFIXES",
+    "AgentTaskCancelled",
+    "AgentTaskCompleted",
+    "AgentTaskFailed",
+    "AgentTaskStarted",
+    "AgentTaskTimedOut",
+    "CustomEvent",
+    "Emitted",
+    "EventTiming",
+    "FlowFinished",
+    "FlowRejected",
+    "FlowStarted",
+    "FlowTransitioned",
+    "HookEvent",
+    "NoteBeforeDelete",
+    "NoteBeforeSave",
+    "NoteDeleted",
+    "NoteParsed",
+    "NoteSaved",
+    "PipelineBeforeStep",
+    "PipelineChunk",
+    "PipelineFailed",
+    "PipelineFinished",
+    "PipelineStarted",
+    "PipelineStepFinished",
+    "ToolAfter",
+    "ToolBefore",
+    "ToolError",
+    "emit",
+]
+
+RESERVED_PREFIXES = frozenset({"note", "tool", "agent", "flow", "pipeline"})
+
+
+class EventTiming(Enum):
+    """When an event's handlers run: BEFORE may cancel and modify, AFTER only hears of it."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+class HookEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of everything a hook can subscribe to; subclasses give a name, a timing and the field patterns match."""
+
+    event_name: ClassVar[str] = ""
+    timing: ClassVar[EventTiming] = EventTiming.AFTER
+    subject_field: ClassVar[str] = ""
+
+    @property
+    def name_of_event(self) -> str:
+        """The name subscribers use, such as `note:saved`."""
+        return self.event_name
+
+    @property
+    def subject(self) -> str:
+        """What a subscription's glob pattern is matched against."""
+        return str(getattr(self, self.subject_field)) if self.subject_field else ""
+
+
+class NoteBeforeSave(HookEvent, frozen=True, kw_only=True):
+    """A note is about to be written."""
+
+    event_name: ClassVar[str] = "note:before_save"
+    timing: ClassVar[EventTiming] = EventTiming.BEFORE
+    subject_field: ClassVar[str] = "path"
+    path: str
+    content: str
+
+
+class NoteSaved(HookEvent, frozen=True, kw_only=True):
+    """A note was written."""
+
+    event_name: ClassVar[str] = "note:saved"
+    subject_field: ClassVar[str] = "path"
+    path: str
+
+
+class NoteBeforeDelete(HookEvent, frozen=True, kw_only=True):
+    """A note is about to be deleted."""
+
+    event_name: ClassVar[str] = "note:before_delete"
+    timing: ClassVar[EventTiming] = EventTiming.BEFORE
+    subject_field: ClassVar[str] = "path"
+    path: str
+
+
+class NoteDeleted(HookEvent, frozen=True, kw_only=True):
+    """A note was deleted."""
+
+    event_name: ClassVar[str] = "note:deleted"
+    subject_field: ClassVar[str] = "path"
+    path: str
+
+
+class NoteParsed(HookEvent, frozen=True, kw_only=True):
+    """A note's text was parsed; `blocks` are its blocks in document order."""
+
+    event_name: ClassVar[str] = "note:parsed"
+    subject_field: ClassVar[str] = "path"
+    path: str
+    blocks: Any = ()
+
+
+class ToolBefore(HookEvent, frozen=True, kw_only=True):
+    """A tool is about to run."""
+
+    event_name: ClassVar[str] = "tool:before"
+    timing: ClassVar[EventTiming] = EventTiming.BEFORE
+    subject_field: ClassVar[str] = "name"
+    name: str
+    args: Any
+
+
+class ToolAfter(HookEvent, frozen=True, kw_only=True):
+    """A tool returned."""
+
+    event_name: ClassVar[str] = "tool:after"
+    subject_field: ClassVar[str] = "name"
+    name: str
+    result: Any
+
+
+class ToolError(HookEvent, frozen=True, kw_only=True):
+    """A tool raised, or ran out of time."""
+
+    event_name: ClassVar[str] = "tool:error"
+    subject_field: ClassVar[str] = "name"
+    name: str
+    error: str
+
+
+class AgentTaskStarted(HookEvent, frozen=True, kw_only=True):
+    """An agent's task began."""
+
+    event_name: ClassVar[str] = "agent:task_started"
+    subject_field: ClassVar[str] = "agent_id"
+    agent_id: str
+    task_id: str
+
+
+class AgentTaskCompleted(HookEvent, frozen=True, kw_only=True):
+    """An agent's task ended with a result."""
+
+    event_name: ClassVar[str] = "agent:task_completed"
+    subject_field: ClassVar[str] = "agent_id"
+    agent_id: str
+    result: Any
+    task_id: str = ""
+
+
+class AgentTaskFailed(HookEvent, frozen=True, kw_only=True):
+    """An agent's task raised."""
+
+    event_name: ClassVar[str] = "agent:task_failed"
+    subject_field: ClassVar[str] = "agent_id"
+    agent_id: str
+    task_id: str
+    error: str
+
+
+class AgentTaskTimedOut(HookEvent, frozen=True, kw_only=True):
+    """An agent's task ran out of time."""
+
+    event_name: ClassVar[str] = "agent:task_timed_out"
+    subject_field: ClassVar[str] = "agent_id"
+    agent_id: str
+    task_id: str
+
+
+class AgentTaskCancelled(HookEvent, frozen=True, kw_only=True):
+    """An agent's task was cancelled."""
+
+    event_name: ClassVar[str] = "agent:task_cancelled"
+    subject_field: ClassVar[str] = "agent_id"
+    agent_id: str
+    task_id: str
+
+
+class FlowStarted(HookEvent, frozen=True, kw_only=True):
+    """A flow instance came into being."""
+
+    event_name: ClassVar[str] = "flow:started"
+    subject_field: ClassVar[str] = "definition"
+    definition: str
+    instance: str
+    state: str
+    subject_: str = msgspec.field(default="", name="subject")
+
+
+class FlowTransitioned(HookEvent, frozen=True, kw_only=True):
+    """A flow instance committed a macrostep."""
+
+    event_name: ClassVar[str] = "flow:transitioned"
+    subject_field: ClassVar[str] = "definition"
+    definition: str
+    instance: str
+    from_: str = msgspec.field(name="from")
+    to: str
+    action: str
+
+
+class FlowRejected(HookEvent, frozen=True, kw_only=True):
+    """An action was refused; the instance is as it was."""
+
+    event_name: ClassVar[str] = "flow:rejected"
+    subject_field: ClassVar[str] = "definition"
+    definition: str
+    instance: str
+    state: str
+    action: str
+    result: str
+    reason: str = ""
+
+
+class FlowFinished(HookEvent, frozen=True, kw_only=True):
+    """A flow instance reached a final state."""
+
+    event_name: ClassVar[str] = "flow:finished"
+    subject_field: ClassVar[str] = "definition"
+    definition: str
+    instance: str
+    state: str
+    output: Any = None
+
+
+class PipelineStarted(HookEvent, frozen=True, kw_only=True):
+    """A pipeline run began."""
+
+    event_name: ClassVar[str] = "pipeline:started"
+    subject_field: ClassVar[str] = "pipeline"
+    pipeline: str
+    run: str
+
+
+class PipelineBeforeStep(HookEvent, frozen=True, kw_only=True):
+    """A step is about to ask its model; a handler may change `prompt` or cancel."""
+
+    event_name: ClassVar[str] = "pipeline:before_step"
+    timing: ClassVar[EventTiming] = EventTiming.BEFORE
+    subject_field: ClassVar[str] = "pipeline"
+    pipeline: str
+    run: str
+    step: str
+    prompt: str
+    branch: int = -1
+
+
+class PipelineStepFinished(HookEvent, frozen=True, kw_only=True):
+    """A step ended, whatever its status."""
+
+    event_name: ClassVar[str] = "pipeline:step_finished"
+    subject_field: ClassVar[str] = "pipeline"
+    pipeline: str
+    run: str
+    step: str
+    status: str
+    tokens_used: int = 0
+    branch: int = -1
+
+
+class PipelineChunk(HookEvent, frozen=True, kw_only=True):
+    """A piece of a step's text arrived."""
+
+    event_name: ClassVar[str] = "pipeline:chunk"
+    subject_field: ClassVar[str] = "pipeline"
+    pipeline: str
+    run: str
+    step: str
+    content: str
+    is_final: bool = False
+    branch: int = -1
+
+
+class PipelineFinished(HookEvent, frozen=True, kw_only=True):
+    """A pipeline run ended with a result."""
+
+    event_name: ClassVar[str] = "pipeline:finished"
+    subject_field: ClassVar[str] = "pipeline"
+    pipeline: str
+    run: str
+    final_result: str
+
+
+class PipelineFailed(HookEvent, frozen=True, kw_only=True):
+    """A pipeline run failed or was cancelled."""
+
+    event_name: ClassVar[str] = "pipeline:failed"
+    subject_field: ClassVar[str] = "pipeline"
+    pipeline: str
+    run: str
+    error: str
+
+
+class CustomEvent(HookEvent, frozen=True, kw_only=True):
+    """Any event outside the reserved prefixes, as `prefix:name` with a payload of plain data."""
+
+    event_name: ClassVar[str] = "custom"
+    subject_field: ClassVar[str] = "name"
+    name: str
+    payload: Any = None
+
+    @property
+    def name_of_event(self) -> str:
+        """The custom event's own name."""
+        return self.name
+
+
+class Emitted(msgspec.Struct, frozen=True):
+    """One queued hook event, as it waits for the dispatch systems; `owner` is the plugin it came from."""
+
+    event: HookEvent
+    owner: str = ""
+
+
+def emit(world: World, event: HookEvent, *, owner: str = "") -> None:
+    """Queue `event` for its subscribers; they hear of it in the next round of the hook sets."""
+    world.send(Emitted(event, owner))

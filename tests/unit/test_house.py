@@ -1,0 +1,4 @@
+def test_front_package_imports() -> None:
+    import tickwright
+
+    assert tickwright.__doc__
