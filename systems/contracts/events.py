@@ -5,7 +5,9 @@ A feature publishes with `emit(world, event)`; the hooks feature drains the queu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from tickwright.ecs_core import World
 
 __all__ = [
+    "CORE_EVENTS",
     "RESERVED_PREFIXES",
     "AgentTaskCancelled",
     "AgentTaskCompleted",
@@ -21,6 +24,7 @@ __all__ = [
     "AgentTaskStarted",
     "AgentTaskTimedOut",
     "CustomEvent",
+    "Decided",
     "Emitted",
     "EventTiming",
     "FlowFinished",
@@ -321,11 +325,54 @@ class CustomEvent(HookEvent, frozen=True, kw_only=True):
         return self.name
 
 
+CORE_EVENTS: Mapping[str, type[HookEvent]] = MappingProxyType(
+    {
+        event.event_name: event
+        for event in (
+            NoteBeforeSave,
+            NoteSaved,
+            NoteBeforeDelete,
+            NoteDeleted,
+            NoteParsed,
+            ToolBefore,
+            ToolAfter,
+            ToolError,
+            AgentTaskStarted,
+            AgentTaskCompleted,
+            AgentTaskFailed,
+            AgentTaskTimedOut,
+            AgentTaskCancelled,
+            FlowStarted,
+            FlowTransitioned,
+            FlowRejected,
+            FlowFinished,
+            PipelineStarted,
+            PipelineBeforeStep,
+            PipelineStepFinished,
+            PipelineChunk,
+            PipelineFinished,
+            PipelineFailed,
+            CustomEvent,
+        )
+    }
+)
+"""Every event of the engine's own by the name subscribers use; `custom` stands for all the others."""
+
+
 class Emitted(msgspec.Struct, frozen=True):
     """One queued hook event, as it waits for the dispatch systems; `owner` is the plugin it came from."""
 
     event: HookEvent
     owner: str = ""
+
+
+class Decided(msgspec.Struct, frozen=True):
+    """What the subscribers made of a queued before-event: sent on its own queue, for systems in `UpdateSet.COMMIT`."""
+
+    original: HookEvent
+    event: HookEvent
+    cancelled: bool = False
+    reason: str = ""
 
 
 def emit(world: World, event: HookEvent, *, owner: str = "") -> None:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import msgspec
+
 from tickwright.systems.contracts.events import HookEvent
 
-__all__ = ["Dispatcher", "Handlers", "LinkSource", "NoteHit", "NoteStore", "Outcome", "Retriever"]
+__all__ = ["Dispatcher", "Handlers", "LinkSource", "NoteHit", "NoteStore", "Outcome", "PluginContext", "Retriever"]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What became of one dispatched event.
 
     Attributes:
@@ -42,6 +43,35 @@ class Dispatcher(Protocol):
 
     def dispatch_event(self, event: HookEvent, /) -> Outcome:
         """Call the subscribers in (priority, sequence) order and say what became of the event."""
+        ...
+
+
+class PluginContext(Protocol):
+    """What a plugin holds: given to its `init(ctx)` and `cleanup(ctx)`, and to its handlers as second argument."""
+
+    @property
+    def owner(self) -> str:
+        """The plugin's name, which everything registered through this context carries."""
+        ...
+
+    def on(self, event: str, handler: Callable[..., Any], config: Any = None, /, **settings: Any) -> str:
+        """Subscribe, and return the subscription's id; settings as in `HookConfig`."""
+        ...
+
+    def off(self, subscription_id: str, /) -> None:
+        """End a subscription; an unknown id does nothing."""
+        ...
+
+    def emit(self, event: str, payload: Any = None, /) -> None:
+        """Queue a custom event."""
+        ...
+
+    def now(self) -> int:
+        """Return the world's time, milliseconds since the epoch."""
+        ...
+
+    def log(self, level: str, message: str) -> None:
+        """Log to `tickwright.plugin.<owner>`; unknown levels are info."""
         ...
 
 

@@ -1,1 +1,44 @@
-"""The hooks feature."""
+"""Event hooks: subscribe to an event by name, hear of it in order, change or cancel it beforehand."""
+
+from tickwright.systems.contracts.events import CustomEvent, EventTiming
+from tickwright.systems.contracts.ports import Outcome, PluginContext
+from tickwright.systems.hooks.errors import (
+    EventPayloadError,
+    GlobError,
+    HandlerError,
+    HookCycleError,
+    HookError,
+    ReservedEventError,
+    UnboundHandlersError,
+    UnknownEventError,
+)
+from tickwright.systems.hooks.failures import HookErrors, HookFailure
+from tickwright.systems.hooks.globs import Glob, compile_glob
+from tickwright.systems.hooks.table import HookTable
+from tickwright.systems.hooks.types import BatchHandler, CoreEvent, Handler, HookConfig, HookResult, Priority
+
+__all__ = [
+    "BatchHandler",
+    "CoreEvent",
+    "CustomEvent",
+    "EventPayloadError",
+    "EventTiming",
+    "Glob",
+    "GlobError",
+    "Handler",
+    "HandlerError",
+    "HookConfig",
+    "HookCycleError",
+    "HookError",
+    "HookErrors",
+    "HookFailure",
+    "HookResult",
+    "HookTable",
+    "Outcome",
+    "PluginContext",
+    "Priority",
+    "ReservedEventError",
+    "UnboundHandlersError",
+    "UnknownEventError",
+    "compile_glob",
+]
