@@ -35,13 +35,15 @@ class Glob:
         text: the pattern as written.
         negated: it began with `!`.
         exact: the subjects it matches, when it has no wildcard; else empty.
-        prefixes: one literal beginning for each alternative; `("",)` when there is none to rely on.
+        beginnings: literals with which one alternative's subjects begin; holds "" when one has nothing to rely on.
+        endings: the same for alternatives that are better told by how their subjects end.
     """
 
     text: str
     negated: bool
     exact: frozenset[str]
-    prefixes: tuple[str, ...]
+    beginnings: tuple[str, ...]
+    endings: tuple[str, ...]
     _regex: re.Pattern[str] = field(repr=False)
 
     def matches(self, subject: str) -> bool:
@@ -70,11 +72,13 @@ def compile_glob(text: str) -> Glob:
     alternatives = [_tokens(text, alternative) for alternative in _expand(text, body)]
     literal = all(kind == "lit" for tokens in alternatives for kind, _ in tokens)
     exact = frozenset("".join(part for _, part in tokens) for tokens in alternatives)
+    ends = [("", "")] if negated else [(_literal(tokens), _literal(tokens[::-1])[::-1]) for tokens in alternatives]
     return Glob(
         text=text,
         negated=negated,
         exact=exact if literal and not negated else frozenset(),
-        prefixes=("",) if negated else tuple(sorted({_prefix(tokens) for tokens in alternatives})),
+        beginnings=tuple(sorted({head for head, tail in ends if len(head) >= len(tail)})),
+        endings=tuple(sorted({tail for head, tail in ends if len(head) < len(tail)})),
         _regex=re.compile("|".join(_regex(tokens) for tokens in alternatives), re.DOTALL),
     )
 
@@ -199,7 +203,8 @@ def _class(text: str, inside: str) -> str:
     return f"(?!/)[{'^' if negated else ''}{''.join(parts)}]"
 
 
-def _prefix(tokens: list[tuple[str, str]]) -> str:
+def _literal(tokens: list[tuple[str, str]]) -> str:
+    """Return the plain text before the first wildcard."""
     literal = ""
     for kind, part in tokens:
         if kind != "lit":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import insort
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 from tickwright.systems.contracts.events import CustomEvent, HookEvent
 from tickwright.systems.hooks.globs import Glob
@@ -47,12 +47,13 @@ class Entry:
 
 
 _order = attrgetter("order")
+_Group: TypeAlias = tuple[Glob, list[Entry]]
 
 
 class _Bucket:
     """The subscriptions of one event name, sorted; globs grouped so that a new subject tests few of them."""
 
-    __slots__ = ("by_prefix", "entries", "globbed", "lengths", "matched", "ready", "unfiltered")
+    __slots__ = ("by_beginning", "by_ending", "entries", "globbed", "matched", "ready", "unfiltered")
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
@@ -63,35 +64,42 @@ class _Bucket:
         self.ready = False
         self.globbed = False
         self.unfiltered: list[Entry] = []
-        self.by_prefix: dict[str, list[tuple[Glob, list[Entry]]]] = {}
-        self.lengths: list[int] = []
+        self.by_beginning: dict[int, dict[str, list[_Group]]] = {}
+        self.by_ending: dict[int, dict[str, list[_Group]]] = {}
         self.matched: dict[str, tuple[Entry, ...]] = {}
 
     def prepare(self) -> None:
-        """Group the entries' globs by what subjects must begin with."""
+        """Group the entries' globs by how subjects must begin or end."""
         self.forget()
-        groups: dict[str, tuple[Glob, list[Entry]]] = {}
+        groups: dict[str, _Group] = {}
         for entry in self.entries:
             if entry.glob is None:
                 self.unfiltered.append(entry)
             else:
                 groups.setdefault(entry.glob.text, (entry.glob, []))[1].append(entry)
-        for glob, entries in groups.values():
-            for prefix in glob.prefixes:
-                self.by_prefix.setdefault(prefix, []).append((glob, entries))
-        self.lengths = sorted({len(prefix) for prefix in self.by_prefix})
+        for group in groups.values():
+            for text in group[0].beginnings:
+                self.by_beginning.setdefault(len(text), {}).setdefault(text, []).append(group)
+            for text in group[0].endings:
+                self.by_ending.setdefault(len(text), {}).setdefault(text, []).append(group)
         self.globbed = bool(groups)
         self.ready = True
 
     def matching(self, subject: str) -> list[Entry]:
         """Return the entries that hear of `subject`, unsorted, each once."""
+        likely: list[_Group] = []
+        for length, groups in self.by_beginning.items():
+            likely += groups.get(subject[:length], ())
+        size = len(subject)
+        for length, groups in self.by_ending.items():
+            if length <= size:
+                likely += groups.get(subject[size - length :], ())
         found = list(self.unfiltered)
-        seen: set[int] = set()
-        for length in self.lengths:
-            for glob, entries in self.by_prefix.get(subject[:length], ()):
-                if id(glob) not in seen and (subject in glob.exact if glob.exact else glob.matches(subject)):
-                    seen.add(id(glob))
-                    found += entries
+        seen: set[str] = set()
+        for glob, entries in likely:
+            if glob.text not in seen and (subject in glob.exact if glob.exact else glob.matches(subject)):
+                seen.add(glob.text)
+                found += entries
         return found
 
     def remember(self, subject: str, entries: list[Entry]) -> tuple[Entry, ...]:
