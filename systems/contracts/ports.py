@@ -10,7 +10,17 @@ import msgspec
 
 from tickwright.systems.contracts.events import HookEvent
 
-__all__ = ["Dispatcher", "Handlers", "LinkSource", "NoteHit", "NoteStore", "Outcome", "PluginContext", "Retriever"]
+__all__ = [
+    "Dispatcher",
+    "Handlers",
+    "LinkSource",
+    "NoteHit",
+    "NoteStore",
+    "Outcome",
+    "PluginContext",
+    "Retriever",
+    "ToolCaller",
+]
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -130,6 +140,18 @@ class NoteStore(Protocol):
 
     def stat(self, path: str) -> tuple[int, int]:
         """Return (size in bytes, modified in ms since the epoch)."""
+        ...
+
+
+class ToolCaller(Protocol):
+    """Call tools by name; the resource `ToolCaller` is provided by the tools feature."""
+
+    def call(self, name: str, args: Mapping[str, Any] | None = None) -> Any:
+        """Call a tool now, past its hooks, and return its result."""
+        ...
+
+    async def call_async(self, name: str, args: Mapping[str, Any] | None = None) -> Any:
+        """Call a tool from async code, past its hooks, and return its result."""
         ...
 
 
