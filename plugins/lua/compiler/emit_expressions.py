@@ -255,9 +255,10 @@ class ExpressionText:
         self.expression(node.operand)
 
     def length(self, node: Unary) -> None:
-        """Write `#x` as the target computes it."""
-        self.write("#")
+        """Write `#x` as the target computes it; LuaJIT's own ignores `__len` of tables."""
+        self.write("#" if self.floats else self.helper("len") + "(")
         self.expression(node.operand)
+        self.write("" if self.floats else ")")
 
     def _helper_of(self, node: Binary) -> str:
         """Return the helper that computes a `%` or `//`, or nothing where the target's own operator is right."""

@@ -16,8 +16,9 @@ source returns. Line 1 begins with
   counter and returns what was left. A host that calls `set(0)` before each call makes every budget exact.
 - **Helpers** taken from `rt` where the text needs them; `shim/` provides them:
   `iter(f, s, c)` generalised iteration; `str(v)` a hole of an interpolated string; `num(v)` an operand of `..` (lua54);
-  `cat(s)` caps and charges a concatenation; `mod(a, b)` and `idiv(a, b)` doubles' `%` and `//`; `box(v)`, `unbox(v)`
-  if-expressions; `call(object, name, ...)` methods named like a target's keyword; `rest(...)` the chunk's own `...`.
+  `cat(s)` caps and charges a concatenation; `mod(a, b)`, `idiv(a, b)` doubles' `%` (lua54) and `//`;
+  `len(v)` `#` (LuaJIT); `box(v)`, `unbox(v)` if-expressions; `call(object, name, ...)` methods named like a target's
+  keyword; `rest(...)` the chunk's own `...`.
 
 Every name beginning with `__tw_` belongs to the emitted text; the lexer refuses it in sources.
 Without fuel the counter is left out; everything else is the same.

@@ -112,6 +112,8 @@ class Parser(ExpressionSyntax):
         if isinstance(node, (Return, Break, Continue)):
             self.accept(";")
             if self.tok not in _BLOCK_ENDS:
+                if self.tok not in _RULES and self.kinds[self.at] != Kind.NAME:
+                    raise self.unexpected("the end of the block")
                 word = type(node).__name__.lower()
                 raise self.fail(f"a statement after '{word}' can never run", expected="the end of the block")
 
@@ -204,6 +206,8 @@ class Parser(ExpressionSyntax):
                 self._check_target(target)
             return Assign(at, targets, self.expression_list())
         if not isinstance(node, (Call, MethodCall)):
+            if isinstance(node, Name) and node.name == "goto":
+                raise self.fail("'goto' is not part of Luau", at, expected="continue, break or a function")
             raise self.fail("an expression is no statement", at, expected="a call, an assignment or a statement")
         return CallStatement(at, node)
 

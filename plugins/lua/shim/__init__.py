@@ -9,7 +9,8 @@ The sources run once per runtime, in order, each called with the kernel table `K
 - `K.charge(n)`: pay n units of fuel for work that no compiled code counts; `K.check_string(bytes)`: refuse a string
   of that length, or return; `K.ordered(t)`: an iterator over `t` in a fixed order.
 - `K.refill(n)` and `K.meter(set)`: see `compiler/emitter.py`. `K.now_ms()`: the world's clock, for os and task.
-- `K.wait(what, kind, seconds)`: suspend the running coroutine, for task.wait; nil where nothing can wait.
+- `K.wait(what, kind, seconds)` and `K.start_task(f, name)`, looked up when called, for task.*; absent where nothing
+  waits.
 
 They give `K.rt`, the table that compiled chunks are called with, and `K.charge_bytes(n)`.
 """
@@ -22,7 +23,7 @@ from importlib.resources import files
 __all__ = ["SHIM_VERSION", "shim_sources", "standalone_source"]
 
 SHIM_VERSION = 1
-_ORDER = ("core",)
+_ORDER = ("core", "tables", "strings", "maths", "buffers", "texts", "times")
 
 
 @cache

@@ -37,7 +37,7 @@ K.tostring = env.tostring
 
 -- Hexadecimal and binary digits add up to a double, however many there are.
 local function digits_value(text, base)
-    local value = 0
+    local value = 0.0
     for i = 1, #text do value = value * base + tonumber(sub(text, i, i), base) end
     return value
 end

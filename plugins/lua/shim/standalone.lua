@@ -27,6 +27,7 @@ end
 
 function K.ordered(t)
     local keys, n, i = {}, 0, 0
+    t = K.backing and K.backing[t] or t
     for key in next, t do
         n = n + 1
         keys[n] = key
@@ -57,6 +58,7 @@ K.env = {
 K.env.string.dump = nil
 K.env.table.unpack = K.raw.unpack
 K.env._G = K.env
+debug.getmetatable("").__index = K.env.string
 
 -- Run compiled text as a plugin's chunk would run.
 function K.run(text, name)

@@ -26,8 +26,9 @@ class Engine:
             self.lua.execute(text.decode(), self.kernel, name=f"={name}")
         self._run = self.kernel["run"]
 
-    def run(self, source: str, *, fuel: bool = True, name: str = "t.luau") -> Any:
-        return self._run(compile_luau(source, target=self.target, fuel=fuel, name=name), f"={name}")
+    def run(self, source: str | bytes, *, fuel: bool = True, name: str = "t.luau") -> Any:
+        text = compile_luau(source, target=self.target, fuel=fuel, name=name)
+        return self._run(text.encode("utf-8", "surrogateescape"), f"={name}")
 
     def loads(self, text: str) -> str:
         """Return the engine's complaint about a text, or an empty string."""
