@@ -95,6 +95,7 @@ class BareModule:
         limits: Limits | None = None,
         name: str = "plugin.luau",
         doors: dict[str, Callable[..., Any]] | None = None,
+        for_tests: bool = False,
     ) -> None:
         from tickwright.plugins.lua.compiler import compile_luau
 
@@ -103,7 +104,7 @@ class BareModule:
         table = {door: self._recorder(door) for door in DOOR_NAMES}
         table.update(suggest=lambda _path, _key: b"", now=lambda: 0)
         table.update(doors or {})
-        self.runtime = Runtime(name.partition(".")[0], kind, limits or Limits(), table)
+        self.runtime = Runtime(name.partition(".")[0], kind, limits or Limits(), table, for_tests=for_tests)
         code = compile_luau(source, target=kind.name, name=name).encode("utf-8", "surrogateescape")
         names = self.runtime.call("load", code, name.encode(), hook="loading")
         self.functions: tuple[str, ...] = tuple(self.runtime.decode(names[0]))

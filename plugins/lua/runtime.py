@@ -39,9 +39,12 @@ class Runtime:
         engine: which Lua.
         limits: its budgets.
         doors: what the host offers, door name -> function of Lua scalars.
+        for_tests: the plugin's environment also has describe, it, expect and fake.
     """
 
-    def __init__(self, name: str, engine: Engine, limits: Limits, doors: Mapping[str, Door]) -> None:
+    def __init__(
+        self, name: str, engine: Engine, limits: Limits, doors: Mapping[str, Door], *, for_tests: bool = False
+    ) -> None:
         self.name = name
         self.engine = engine
         self.limits = limits
@@ -53,11 +56,11 @@ class Runtime:
         self._interrupt: BaseException | None = None
         self._lua = engine.create()
         self._memory = int(limits.memory_mb * 1024 * 1024)
-        self._boot(doors)
+        self._boot(doors, _AFTER_LIBRARY if not for_tests else (*_AFTER_LIBRARY[:-1], "testing", "loader"))
 
     # Bootstrap ------------------------------------------------------------------------------------------------
 
-    def _boot(self, doors: Mapping[str, Door]) -> None:
+    def _boot(self, doors: Mapping[str, Door], after_library: tuple[str, ...]) -> None:
         lua = self._lua
         host: dict[bytes, Any] = {name.encode(): self._door(door) for name, door in doors.items()}
         host[b"late"] = self._late
@@ -67,7 +70,7 @@ class Runtime:
         host[b"string_bytes"] = int(self.limits.string_mb * 1024 * 1024)
         kernel = lua.execute(_chunk("kernel"), lua.table_from(host), name=b"=tickwright")
         library = [text for _, text in shim_sources()]
-        for chunk in [*map(_chunk, _BEFORE_LIBRARY), *library, *map(_chunk, _AFTER_LIBRARY)]:
+        for chunk in [*map(_chunk, _BEFORE_LIBRARY), *library, *map(_chunk, after_library)]:
             lua.execute(chunk, kernel, name=b"=tickwright")
         self._base_memory = self._used()
         soft = None if self.engine.hard_memory else self._memory + self._base_memory

@@ -27,7 +27,9 @@ K.field = field
 local suggest = door("suggest")
 
 -- An object with methods: reading an unknown name is an error with the closest known one.
+K.api = {}
 function K.object(name, methods)
+    K.api[name] = methods
     local public = setmetatable(methods, {
         __index = function(_, key)
             error(name .. " has no method '" .. K.tostring(key) .. "'" .. suggest(name, K.tostring(key)), 2)

@@ -20,6 +20,7 @@ for name, value in next, K.env do
 end
 env.print = print_line
 env._G = env
+K.plugin_env = env
 
 -- `("x"):upper()` reaches the same guarded functions; nobody can reach or change the metatable behind it.
 local strings = raw.getmetatable("")
