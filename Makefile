@@ -30,5 +30,10 @@ bench: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
 	$(BIN)/python -m benches $(BENCH_ARGS)
 
+# Ten minutes of random sources and programs; a short version with fixed seeds is part of `make test`.
+FUZZ_S ?= 600
+fuzz: $(STAMP)
+	$(BIN)/python -m tests.fuzz $(FUZZ_S) $(FUZZ_SEED)
+
 clean:
 	rm -rf $(VENV) build dist *.egg-info src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -63,7 +63,8 @@ function env.tonumber(v, base)
     end
     if find(v, "[nNxX]") or find(v, "[iIuUlL]%s*$") then return nil end
     local n = tonumber(v)
-    return n and n + 0.0
+    if n == 0 and find(v, "^%s*%-") then return -0.0 end
+    return n and n * 1.0
 end
 
 env.typeof = env.type
@@ -85,17 +86,17 @@ function rt.cat(s)
 end
 
 if has_integers then
-    -- Loaded from text: to LuaJIT `//` is no operator.
+    -- Loaded from text: to LuaJIT `//` is no operator. Times 1.0 makes a double and keeps -0, unlike plus 0.0.
     local make = raw.assert(raw.load([[
         local type = ...
         return function(a, b)
             if type(a) == "number" and type(b) == "number" then
-                a = a + 0.0
+                a = a * 1.0
                 return a - a // b * b
             end
             return a % b
         end, function(a, b)
-            if type(a) == "number" then return (a + 0.0) // b end
+            if type(a) == "number" then return (a * 1.0) // b end
             return a // b
         end
     ]], "=tickwright"))

@@ -10,10 +10,10 @@ if raw.mathtype then
     M.floor, M.ceil = assert(load([[
         local type, floor, ceil = ...
         return function(x)
-            if type(x) == "number" then return (x + 0.0) // 1 end
+            if type(x) == "number" then return (x * 1.0) // 1 end
             return floor(x)
         end, function(x)
-            if type(x) == "number" then return -(-(x + 0.0) // 1) end
+            if type(x) == "number" then return -(-(x * 1.0) // 1) end
             return ceil(x)
         end
     ]], "=tickwright"))(type, floor, ceil)
@@ -70,7 +70,7 @@ M.tanh = function(x)
     local a, b = exp(x), exp(-x)
     return (a - b) / (a + b)
 end
-M.fmod = function(a, b) return R.fmod(want(a, "fmod") + 0.0, want(b, "fmod") + 0.0) end
+M.fmod = function(a, b) return R.fmod(want(a, "fmod") * 1.0, want(b, "fmod") * 1.0) end
 M.ldexp = function(m, e) return want(m, "ldexp") * 2.0 ^ want(e, "ldexp") end
 function M.frexp(x)
     if want(x, "frexp") == 0 or x ~= x or x == huge or x == -huge then return x, 0 end
