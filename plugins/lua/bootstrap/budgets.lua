@@ -43,19 +43,19 @@ local function find(s, p, init, plain)
         charge(1 + floor(#s / 64) + (#p > 64 and floor(#s * #p / 4096) or 0))
         return S.find(s, p, init, true)
     end
-    if is_costly(s, p) then return K.matcher.find(s, p, init) end
+    if is_costly(s, p) then return K.use("matcher").find(s, p, init) end
     return S.find(s, p, init)
 end
 
 local function match(s, p, init)
     s, p = subject(s, p, "match")
-    if is_costly(s, p) then return K.matcher.match(s, p, init) end
+    if is_costly(s, p) then return K.use("matcher").match(s, p, init) end
     return S.match(s, p, init)
 end
 
 local function gmatch(s, p)
     s, p = subject(s, p, "gmatch")
-    if is_costly(s, p) then return K.matcher.gmatch(s, p) end
+    if is_costly(s, p) then return K.use("matcher").gmatch(s, p) end
     local step = S.gmatch(s, p)
     return function()
         charge(2)
@@ -92,10 +92,10 @@ local function gsub(s, p, replacement, limit)
     local costly = is_costly(s, p)
     if type(replacement) == "string" then
         if #s * (#replacement + 1) > MAX_STRING then
-            local _, hits = (costly and K.matcher.gsub or S.gsub)(s, p, "%0", limit)
+            local _, hits = (costly and K.use("matcher").gsub or S.gsub)(s, p, "%0", limit)
             if hits * #replacement + #s > MAX_STRING then too_long() end
         end
-        if costly then return K.matcher.gsub(s, p, replacement, limit) end
+        if costly then return K.use("matcher").gsub(s, p, replacement, limit) end
         return S.gsub(s, p, replacement, limit)
     end
     if type(replacement) ~= "table" and type(replacement) ~= "function" then
@@ -103,7 +103,7 @@ local function gsub(s, p, replacement, limit)
     end
     if nested >= 20 then error("callbacks of string.gsub are nested more than 20 deep", 2) end
     nested = nested + 1
-    return unnest(raw_pcall(costly and K.matcher.gsub or S.gsub, s, p, counted(replacement), limit))
+    return unnest(raw_pcall(costly and K.use("matcher").gsub or S.gsub, s, p, counted(replacement), limit))
 end
 
 local function rep(s, n, sep)

@@ -27,11 +27,16 @@ K.field = field
 local suggest = door("suggest")
 
 -- An object with methods: reading an unknown name is an error with the closest known one.
+-- `late` names parts of the bootstrap that bring further methods when they are first asked for.
 K.api = {}
-function K.object(name, methods)
+function K.object(name, methods, late)
     K.api[name] = methods
     local public = setmetatable(methods, {
         __index = function(_, key)
+            if late and late[key] then
+                K.use(late[key])
+                return rawget(methods, key)
+            end
             error(name .. " has no method '" .. K.tostring(key) .. "'" .. suggest(name, K.tostring(key)), 2)
         end,
     })

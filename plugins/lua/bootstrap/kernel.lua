@@ -154,12 +154,25 @@ local function back(ok, ...)
 end
 
 function K.door(name)
-    local call = host[name]
-    if not call then error("host offers no door '" .. name .. "'") end
+    local call = host.open(name)
     return function(...)
         charge(20)
         return back(call(...))
     end
+end
+
+-- Parts of the bootstrap that few plugins need are run when they are first used.
+local part, loading, used = K.door("part"), load, {}
+function K.use(name)
+    if not used[name] then
+        used[name] = true
+        loading(part(name), "=tickwright")(K)
+    end
+    return K[name]
+end
+
+function K.fetch(name)
+    return K[name]
 end
 
 -- Handles: plugin functions that the host calls later, by number ---------------------------------------------------------

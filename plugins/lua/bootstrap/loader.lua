@@ -2,9 +2,17 @@
 local K = ...
 local raw = K.raw
 local type, next, rawget, error, select = raw.type, raw.next, raw.rawget, K.error, raw.select
-local load, encode, read_only = raw.load, K.encode, K.read_only
+local load, encode, read_only, setmetatable = raw.load, K.encode, K.read_only, raw.setmetatable
 
-K.ctx = K.object("ctx", K.methods)
+local late_methods = { flows = "flows", generation = "flows" }
+for name in raw.string.gmatch("component system query get spawn despawn insert remove resource", "%a+") do
+    late_methods[name] = "world"
+end
+K.ctx = K.object("ctx", K.methods, late_methods)
+
+function K.part_of_ctx(name)
+    return K.ctx[name]
+end
 
 local log = K.door("log")
 local function print_line(...)
@@ -18,6 +26,18 @@ for name, value in next, K.env do
     if type(value) == "table" then value = read_only(value, name) end
     env[name] = value
 end
+-- Libraries that few plugins use come when they are first named.
+local late = { buffer = "buffers", utf8 = "texts", os = "times", task = "times" }
+setmetatable(env, {
+    __index = function(_, name)
+        local part = late[name]
+        if not part then return nil end
+        if not K.env[name] then K.use(part) end
+        env[name] = read_only(K.env[name], name)
+        return env[name]
+    end,
+    __metatable = false,
+})
 env.print = print_line
 env._G = env
 K.plugin_env = env

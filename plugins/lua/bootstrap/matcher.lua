@@ -9,17 +9,25 @@ local MAX_CAPTURES, MAX_DEPTH = 32, 180
 local PERCENT, OPEN, CLOSE, DOLLAR, CARET = 37, 40, 41, 36, 94
 local STAR, PLUS, MINUS, QUESTION, DOT, LEFT, RIGHT = 42, 43, 45, 63, 46, 91, 93
 
-local class_patterns = {}
-for letter in S.gmatch("acdglpsuwx", ".") do
-    local members = {}
-    for c = 0, 255 do members[c] = S.find(S.char(c), "^%" .. letter) ~= nil end
-    class_patterns[byte(letter)] = members
+-- %a, %d and their kin as sets of byte values, each worked out when first asked for.
+local classes = {}
+local function members_of(letter)
+    local members = classes[letter]
+    if members == nil then
+        members = false
+        if S.find(S.char(letter), "[acdglpsuwx]") then
+            members = {}
+            for c = 0, 255 do members[c] = S.find(S.char(c), "^%" .. S.char(letter)) ~= nil end
+        end
+        classes[letter] = members
+    end
+    return members
 end
 
 local function in_class(c, letter)
     local lower = letter
     if letter >= 65 and letter <= 90 then lower = letter + 32 end
-    local members = class_patterns[lower]
+    local members = members_of(lower)
     if not members then return letter == c end
     if lower ~= letter then return not members[c] end
     return members[c]

@@ -1,0 +1,112 @@
+"""Hook events into a plugin: converted once per event, all of its handlers called in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tickwright.plugins.lua.errors import PluginRuntimeError
+from tickwright.plugins.lua.values import text
+from tickwright.systems.contracts.events import CustomEvent, EventTiming, HookEvent
+from tickwright.systems.hooks import HookResult
+
+if TYPE_CHECKING:
+    from tickwright.plugins.lua.loaded import LoadedPlugin
+
+__all__ = ["LuaHandlers"]
+
+_KEPT_LISTS = 256
+
+
+class LuaHandlers:
+    """A plugin's event handlers; implements the hooks' `BatchHandler`.
+
+    Cost: one crossing per event and plugin, whatever the number of handlers; benches/bench_lua.py.
+    """
+
+    def __init__(self, plugin: LoadedPlugin) -> None:
+        self.owner = plugin.name
+        self._plugin = plugin
+        self._kinds: dict[type[HookEvent], tuple[int, bool, tuple[str, ...]]] = {}
+        self._lists: dict[tuple[int, ...], int] = {}
+        self._names: dict[int, str] = {}
+        self.released: dict[int, Any] = {}
+
+    def name(self, key: int, name: str) -> None:
+        """Remember what a handler is called, for errors."""
+        self._names[key] = name
+
+    def run(self, event: HookEvent, keys: Sequence[int], /) -> list[HookResult | Exception | None]:
+        """Call the handlers in order until one cancels, changes the event or raises; one result for each called."""
+        plugin = self._plugin
+        if plugin.failed:
+            return [None] * len(keys)
+        kind, after, attributes = self._kind(type(event))
+        hook = event.name_of_event
+        try:
+            values = [self._value(getattr(event, attribute)) for attribute in attributes]
+            answer = plugin.runtime.call("dispatch", kind, self._list(tuple(keys)), 1, after, *values, hook=hook)
+        except PluginRuntimeError as error:
+            return self._failed(error, keys, hook)
+        at, outcome, *data = answer
+        results: list[HookResult | Exception | None] = [None] * int(at)
+        if outcome:
+            results[-1] = self._result(
+                text(outcome), data[0] if data else None, f"{hook} handler {self._label(keys, at)}"
+            )
+        return results
+
+    def release(self, key: int, /) -> None:
+        """Forget a handler whose subscription ended."""
+        self._names.pop(key, None)
+        self._plugin.subscription_ended(key)
+
+    def _label(self, keys: Sequence[int], at: int) -> str:
+        return self._names.get(keys[int(at) - 1], "#" + str(at))
+
+    def _result(self, outcome: str, data: Any, hook: str) -> HookResult | Exception:
+        plugin = self._plugin
+        if outcome == "cancel":
+            return HookResult(cancel=True, reason=None if data is None else text(data))
+        if outcome == "modified":
+            return HookResult(payload=plugin.runtime.decode(data))
+        return plugin.runtime.problem(text(data), hook=hook)
+
+    def _failed(self, error: PluginRuntimeError, keys: Sequence[int], hook: str) -> list[HookResult | Exception | None]:
+        at = self._plugin.runtime.handler_at() or 1
+        error.hook = f"{hook} handler {self._label(keys, min(at, len(keys)))}"
+        return [*([None] * (min(at, len(keys)) - 1)), error]
+
+    def _value(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return value.encode("utf-8", "surrogateescape")
+        if isinstance(value, tuple | list) and value and isinstance(value[0], msgspec.Struct):
+            value = [msgspec.to_builtins(item) for item in value]
+        elif isinstance(value, msgspec.Struct):
+            value = msgspec.to_builtins(value)
+        return self._plugin.runtime.write(value)
+
+    def _kind(self, kind: type[HookEvent]) -> tuple[int, bool, tuple[str, ...]]:
+        known = self._kinds.get(kind)
+        if known is None:
+            number = len(self._kinds) + 1
+            fields = msgspec.structs.fields(kind)
+            name = "custom" if kind is CustomEvent else kind.event_name
+            write = self._plugin.runtime.write
+            names = write([field.encode_name for field in fields])
+            self._plugin.runtime.call("event_kind", number, name.encode(), names)
+            known = (number, kind.timing is EventTiming.AFTER, tuple(field.name for field in fields))
+            self._kinds[kind] = known
+        return known
+
+    def _list(self, keys: tuple[int, ...]) -> int:
+        number = self._lists.get(keys)
+        if number is None:
+            if len(self._lists) >= _KEPT_LISTS:
+                self._lists.clear()
+            number = len(self._lists) + 1
+            self._plugin.runtime.call("handler_list", number, self._plugin.runtime.write(list(keys)))
+            self._lists[keys] = number
+        return number
