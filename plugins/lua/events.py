@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["LuaHandlers"]
 
 _KEPT_LISTS = 256
+_EXACT = 2**53
 
 
 class LuaHandlers:
@@ -80,8 +81,11 @@ class LuaHandlers:
         return [*([None] * (min(at, len(keys)) - 1)), error]
 
     def _value(self, value: Any) -> Any:
-        if isinstance(value, str):
+        kind = type(value)
+        if kind is str:
             return value.encode("utf-8", "surrogateescape")
+        if kind is bool or value is None or (kind is int and -_EXACT < value < _EXACT):
+            return value
         if isinstance(value, tuple | list) and value and isinstance(value[0], msgspec.Struct):
             value = [msgspec.to_builtins(item) for item in value]
         elif isinstance(value, msgspec.Struct):

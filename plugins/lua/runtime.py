@@ -83,8 +83,8 @@ class Runtime:
         lua = self._lua
         host: dict[bytes, Any] = {b"open": lambda name: self._door(doors.get(name.decode(), _closed))}
         host[b"late"] = self._late
-        host[b"arm"] = self._arm if self.engine.hard_memory else _nothing
-        host[b"disarm"] = self._disarm if self.engine.hard_memory else _nothing
+        if self.engine.hard_memory:
+            host[b"arm"], host[b"disarm"] = self._arm, self._disarm
         host[b"result_bytes"] = self.limits.result_kb * 1024
         host[b"string_bytes"] = int(self.limits.string_mb * 1024 * 1024)
         parts = _parts(self.engine)
@@ -281,10 +281,6 @@ class Runtime:
         self.failed = reason
         self._kernel = {}
         self._enter = self._spent = self._fetch = self.trusted = self._lua = self._writer = None
-
-
-def _nothing() -> None:
-    return None
 
 
 def _closed(*_: Any) -> None:

@@ -36,7 +36,8 @@ K.error = fail
 local QUANTUM = 10000
 local reserve, granted, paid, spent = 0, 0, 0, 0
 local dead, dead_text, depth = nil, nil, 0
-local late, arm, disarm = host.late, host.arm, host.disarm
+local late = host.late
+local arm, disarm = host.arm or function() end, host.disarm or function() end
 local budget, soft_kb = 0, nil
 local set_counter = function() return 0 end
 
