@@ -211,8 +211,6 @@ end
 floats("f32", 4, 23, 8)
 floats("f64", 8, 52, 11)
 
-local kind_of = env.type
-function env.typeof(v)
-    if bytes_of[v] then return "buffer" end
-    return kind_of(v)
+function K.is_buffer(v)
+    return bytes_of[v] ~= nil
 end

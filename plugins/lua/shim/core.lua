@@ -67,7 +67,13 @@ function env.tonumber(v, base)
     return n and n * 1.0
 end
 
-env.typeof = env.type
+-- Asked at every call: the library of buffers may come later, or never.
+local kind_of = env.type
+function env.typeof(v)
+    local is_buffer = K.is_buffer
+    if is_buffer and is_buffer(v) then return "buffer" end
+    return kind_of(v)
+end
 
 -- Operators ------------------------------------------------------------------------------------------------------------
 rt.str = env.tostring
