@@ -31,12 +31,12 @@ local TEMPLATE = [[
 local outside, refused, read_only, name, cast, floor, type = ...
 local p, n = nil, 0
 local function get(_, i)
-    if i >= 1 and i <= n and i % 1 == 0 then return READ end
+    if type(i) == "number" and i >= 1 and i <= n and i % 1 == 0 then return READ end
     outside(name, n, i)
 end
 local function set(_, i, v)
     CHECK
-    if i >= 1 and i <= n and i % 1 == 0 then p[INDEX] = WRITE return end
+    if type(i) == "number" and i >= 1 and i <= n and i % 1 == 0 then p[INDEX] = WRITE return end
     outside(name, n, i)
 end
 local function bind(at, count) p, n = cast(at), count end
