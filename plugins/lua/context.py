@@ -153,9 +153,9 @@ class HookDoors(Doors):
         if calls != self._call:
             self._call, self._emitted, self._logged = calls, 0, 0
 
-    def now(self) -> int:
+    def now(self) -> float:
         """Return the world's time, milliseconds since the epoch."""
-        return int(self.world.now())
+        return float(self.world.now())  # a double, as every number of Luau
 
     def log(self, level: bytes, message: bytes) -> None:
         """Log to `tickwright.plugin.<name>`; past a thousand lines a call is quiet."""

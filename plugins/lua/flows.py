@@ -79,7 +79,7 @@ class FlowDoors(Doors):
             "flow_state": lambda token: self._ctx(token).current_state().encode(),
             "flow_subject": lambda token: self._ctx(token).subject().encode("utf-8", "surrogateescape"),
             "flow_user": lambda token: self._ctx(token).current_user().encode("utf-8", "surrogateescape"),
-            "flow_now": lambda token: int(self._ctx(token).now()),
+            "flow_now": lambda token: float(self._ctx(token).now()),
             "flow_log": self._log,
             "flow_context": lambda token: self.write(self._ctx(token).context()),
             "flow_set": lambda token, key, value: self._ctx(token).set_context(text(key), decode_json(value)),

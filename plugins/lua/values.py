@@ -21,7 +21,6 @@ from tickwright.plugins.lua.errors import PluginValueError
 __all__ = ["LuaWriter", "decode_json", "text"]
 
 MAX_DEPTH = 64
-_EXACT = 2**53
 
 
 def text(data: object) -> str:
@@ -129,12 +128,9 @@ class LuaWriter:
         raise PluginValueError(f"a value of type {kind} cannot go to Lua", hook=path, expected="plain data")
 
 
-def _number(value: int | float, path: str) -> int | float:
-    if isinstance(value, float):
-        return int(value) if value.is_integer() and abs(value) < _EXACT else value
-    if -_EXACT <= value <= _EXACT:
-        return int(value)
+def _number(value: int | float, path: str) -> float:
+    # A double on both engines, as every number of Luau: an integer of Lua 5.4 would wrap around when multiplied.
     try:
-        return float(value)  # Luau's numbers are doubles, on both engines
+        return float(value)
     except OverflowError:
         raise PluginValueError("an integer is too large for Lua", hook=path) from None

@@ -20,7 +20,7 @@ __all__ = ["Fuzzer", "run"]
 
 _ENGINES: tuple[tuple[str, Target], ...] = (("lua54", "lua54"), ("luajit21", "luajit"))
 # What only the target counts: registers and constants. Luau has limits of its own here.
-_TARGET_LIMITS = ("registers", "too many", "overflow", "too long", "limit")
+_TARGET_LIMITS = ("registers", "too many", "overflow", "too long", "too complex", "limit")
 _SLOW_S = 5.0
 
 

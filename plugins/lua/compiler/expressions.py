@@ -50,6 +50,10 @@ _BINARY = {
 _UNARY_POWER = 8
 _ATTRIBUTES = ("checked", "debugnoinline", "deprecated", "inline", "native")
 _EMPTY = (-1, -1)
+# Each becomes a call inside the next one's arguments, and the targets nest at most 200 deep.
+_MAX_DIVISIONS = 50
+_MAX_VALUES = 200
+_SPLIT = "put a part of it into a local"
 
 
 class ExpressionSyntax(TypeSyntax):
@@ -68,6 +72,7 @@ class ExpressionSyntax(TypeSyntax):
             left: Node = Unary(at, tok, self.expression(_UNARY_POWER))
         else:
             left = self._cast()
+        divisions = 0
         while True:
             op = self.tok
             power, right_power = _BINARY.get(op, _EMPTY)
@@ -77,6 +82,10 @@ class ExpressionSyntax(TypeSyntax):
             at = self.at
             self.skip()
             right = self.expression(right_power)
+            if op in ("%", "//"):
+                divisions += 1
+                if divisions > _MAX_DIVISIONS:
+                    raise self.fail(f"more than {_MAX_DIVISIONS} '%' and '//' in one chain", at, todo=_SPLIT)
             if op != "..":
                 left = Binary(at, op, left, right)
             elif isinstance(left, Concat):
@@ -90,6 +99,8 @@ class ExpressionSyntax(TypeSyntax):
         while self.tok == ",":
             self.skip()
             values.append(self.expression())
+        if len(values) > _MAX_VALUES:
+            raise self.fail(f"more than {_MAX_VALUES} values in one list", todo="put them into a table")
         return values
 
     def _cast(self) -> Node:

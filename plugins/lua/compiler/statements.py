@@ -75,7 +75,7 @@ class Parser(ExpressionSyntax):
         self.order += 1
         function.blocks[-1][name] = Binding(function, self.order, is_const)
         function.counts[-1] += 1
-        if function.counts[-1] > 20 and function.active() > MAX_LOCALS:
+        if function.active() > MAX_LOCALS:
             raise self.fail(
                 f"more than {MAX_LOCALS} locals at once in one function", todo="group some of them into a table"
             )
@@ -324,6 +324,8 @@ class Parser(ExpressionSyntax):
     def _loop_body(self, names: list[str], opened: int) -> tuple[Block, int, int]:
         loop = self._loop()
         self._enter()
+        # A for loop keeps up to four values of its own beside the variables that it names.
+        self.function.counts[-1] = 4 if names else 0
         for name in names:
             self.declare(name)
         body = self._statements(Block(self.at))

@@ -95,6 +95,8 @@ REFUSED = {
     "types too deep": ("type T = " + "{" * 500 + "}" * 500, "nested more than"),
     "not too deep": ("return " + "not " * 500 + "1", "nested more than"),
     "too many locals": ("local x = 1\n" * 300, "more than 180 locals"),
+    "too many divisions": ("return 1" + " % 2" * 60, "more than 50 '%' and '//'"),
+    "too many values": ("return " + ", ".join(["1"] * 201), "more than 200 values"),
     "too long a chain": ("return x" + ".y" * 300, "more than 200 calls and fields"),
 }
 

@@ -43,3 +43,10 @@ def test_the_sandbox_agrees(engine: Any, name: str) -> None:
     module = BareModule(source + "return { show = show }", engine=kind, name="plugin.luau")
     answer = module.call("show")
     assert answer == expected
+
+
+@pytest.mark.parametrize("engine_name", ["lua54", "luajit"])
+def test_numbers_from_the_host_do_not_wrap_around(engine_name: str) -> None:
+    source = "return { f = function(x, t) return `{x * x} {t.n * t.n} {t.n % 0} {x // 0} {x}` end }"
+    module = BareModule(source, engine=engine_name)
+    assert module.call("f", 2**40, {"n": 2**40}) == "1.2089258196146e+24 1.2089258196146e+24 nan inf 1099511627776"
