@@ -82,7 +82,7 @@ class FlowDoors(Doors):
             "flow_now": lambda token: float(self._ctx(token).now()),
             "flow_log": self._log,
             "flow_context": lambda token: self.write(self._ctx(token).context()),
-            "flow_set": lambda token, key, value: self._ctx(token).set_context(text(key), decode_json(value)),
+            "flow_set": self._set,
             "flow_emit": lambda token, event, payload: self._ctx(token).emit(text(event), decode_json(payload)),
             "flow_send": lambda token, instance, action, data: self._ctx(token).send(
                 text(instance), text(action), decode_json(data)
@@ -107,6 +107,12 @@ class FlowDoors(Doors):
         if ctx is None:
             raise PluginValueError("this ctx was used after its handler returned")
         return ctx
+
+    def _set(self, token: Any, key: Any, value: Any) -> None:
+        ctx, name, plain = self._ctx(token), text(key), decode_json(value)
+        if plain == {} and isinstance(ctx.context().get(name), list | tuple):
+            plain = []  # an empty table is a list where it replaces one
+        ctx.set_context(name, plain)
 
     def _log(self, token: Any, level: Any, message: Any) -> None:
         self._ctx(token).log(text(level), text(message))

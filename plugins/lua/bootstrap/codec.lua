@@ -28,7 +28,7 @@ end
 
 local function refuse(path, what)
     local where = concat(path, "", 1, path.n)
-    error((where == "" and "the value" or "the value at " .. where) .. " " .. what, 0)
+    error((where == "" and "the value" or "the value at " .. where) .. " " .. what)
 end
 
 local function number(v, path)

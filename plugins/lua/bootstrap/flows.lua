@@ -28,12 +28,15 @@ local function token_of(ctx, name)
     error("call it as ctx:" .. name .. "(...), with a colon", 3)
 end
 
--- A method that only passes its token and scalars on.
-local function getter(methods, name, door_name)
+-- Methods that only pass their token, and up to two strings, on.
+local function getter(methods, name, door_name, first, second)
     local call = door(door_name)
     methods[name] = function(self, a, b)
         local token = token_of(self, name)
-        return call(token, a, b)
+        if not first then return call(token) end
+        want(a, "string", "the " .. first .. " of ctx:" .. name)
+        if not second then return call(token, a) end
+        return call(token, a, K.tostring(b))
     end
 end
 
@@ -43,7 +46,7 @@ getter(flow, "currentState", "flow_state")
 getter(flow, "subject", "flow_subject")
 getter(flow, "currentUser", "flow_user")
 getter(flow, "now", "flow_now")
-getter(flow, "log", "flow_log")
+getter(flow, "log", "flow_log", "level", "message")
 
 local flow_context, flow_set, flow_emit = door("flow_context"), door("flow_set"), door("flow_emit")
 local flow_send, flow_raise = door("flow_send"), door("flow_raise")
@@ -153,8 +156,8 @@ K.methods.flows = K.object("ctx.flows", flows)
 -- Generation ----------------------------------------------------------------------------------------------------------------
 local step = {}
 getter(step, "currentStep", "gen_step")
-getter(step, "countTokens", "gen_count")
-getter(step, "get", "gen_get")
+getter(step, "countTokens", "gen_count", "text")
+getter(step, "get", "gen_get", "key")
 local gen_set, gen_emit = door("gen_set"), door("gen_emit")
 
 function step:set(key, value)
