@@ -1,42 +1,50 @@
 """Static checks of a plugin's source: what an author gets wrong first, found without running anything.
 
-Event names, ctx methods and their argument counts, result tags, the shape of define() tables, handler arity. Luau's own
-type checker is not part of this.
+Event names, ctx methods, their arguments and settings, result tags, the shape of define() tables, handlers that nobody
+wrote and their arity. Luau's own type checker is not part of this; annotations only say which ctx a parameter is.
 """
 
 from __future__ import annotations
 
-import ast
-import difflib
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 
+from tickwright.plugins.lua.check_tables import Definitions, literal_type, near, text_of
 from tickwright.plugins.lua.compiler import CompileError, parse
 from tickwright.plugins.lua.compiler.nodes import (
-    Constant,
+    Assign,
+    Block,
+    Call,
+    Chunk,
     Function,
     FunctionStatement,
     Index,
+    Local,
     MethodCall,
     Name,
     Node,
-    Number,
     Return,
     String,
     Table,
+    Varargs,
 )
-from tickwright.plugins.lua.schema import ApiMethod, objects
+from tickwright.plugins.lua.schema import FIELDS, ApiMethod, objects
 
 __all__ = ["Problem", "check_file", "check_source"]
 
-_TAGS = ("continue", "continue_modified", "cancel")
-_STRATEGIES = ("single", "sequential", "parallel", "chain")
-_STATE_KEYS = (
-    "on", "type", "enter", "exit", "guards", "always", "after", "states", "initial", "id", "entry", "onDone", "on_done",
-    "history", "target", "output", "tags", "meta", "description",
-)  # fmt: skip
-_STEP_KEYS = ("id", "prompt")
+# A parameter called ctx without a type may be any of the three.
+_ANY_CTX = ("ctx", "the flow's ctx", "the step's ctx")
+_SETTINGS = {
+    ("ctx", "on"): (2, "HookConfig"),
+    ("ctx", "system"): (1, "SystemSettings"),
+    ("ctx", "query"): (0, "QuerySettings"),
+}
+_MOST_PARAMETERS = 2
+
+# A variable's name -> the paths of the API objects that it may be.
+Scope = dict[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,46 +77,26 @@ def check_source(source: str, *, file: str = "plugin.luau") -> list[Problem]:
         return [Problem(file, error.line, error.what, fatal=True)]
     checker = _Checker(file, tokens.lines)
     checker.read(chunk)
-    checker.finish()
-    return sorted(checker.problems, key=lambda problem: problem.line)
+    checker.finish(chunk)
+    return sorted(set(checker.problems), key=lambda problem: (problem.line, problem.message))
 
 
-def _children(node: object) -> Iterator[object]:
-    if is_dataclass(node):
-        for each in fields(node):
-            yield from _flat(getattr(node, each.name))
+@cache
+def _methods() -> dict[str, dict[str, ApiMethod]]:
+    return {each.path: {method.name: method for method in each.methods} for each in objects()}
 
 
-def _flat(value: object) -> Iterator[object]:
-    if isinstance(value, list | tuple):
-        for item in value:
-            yield from _flat(item)
-    elif isinstance(value, Node):
+@cache
+def _paths_by_type() -> dict[str, tuple[str, ...]]:
+    return {each.type_name: (each.path,) for each in objects()}
+
+
+def _children(value: object) -> Iterator[Node]:
+    if isinstance(value, Node):
         yield value
-
-
-def _text(node: object) -> str | None:
-    if not isinstance(node, String):
-        return None
-    try:
-        value = ast.literal_eval(node.text)
-    except (SyntaxError, ValueError):
-        return node.text.strip("[]=") if node.text.startswith("[") else None
-    return value if isinstance(value, str) else None
-
-
-def _entries(table: Table) -> dict[str, Node]:
-    found = {}
-    for key, value in table.items:
-        name = _text(key) or (key.text if isinstance(key, String) else None)
-        if name is not None:
-            found[name] = value
-    return found
-
-
-def _near(name: str, known: tuple[str, ...] | list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"; did you mean '{near[0]}'?" if near else ""
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _children(item)
 
 
 class _Checker:
@@ -118,87 +106,163 @@ class _Checker:
         self.file = file
         self.lines = lines
         self.problems: list[Problem] = []
+        self.definitions = Definitions(self.say)
         self.functions: dict[str, Function] = {}
-        self.named: list[tuple[int, str, str]] = []
-        self.subscribed: list[tuple[Node, str]] = []
-        self._methods = {each.path: {method.name: method for method in each.methods} for each in objects()}
+        self.members: dict[str, set[str]] = {}
+        self.subscribed: list[tuple[Index, str]] = []
 
     def say(self, at: int, message: str) -> None:
         """Add a finding at a token."""
         self.problems.append(Problem(self.file, self.lines[at], message))
 
-    def read(self, node: object) -> None:
-        """Walk the tree."""
-        if isinstance(node, FunctionStatement):
-            self._function(node)
-        elif isinstance(node, MethodCall):
-            self._method_call(node)
+    # Walking ---------------------------------------------------------------------------
+
+    def read(self, chunk: Chunk) -> None:
+        """Walk the tree, without recursion: a sum of a thousand terms is a thousand levels deep."""
+        waiting: list[tuple[Node, Scope]] = [(chunk, {"ctx": _ANY_CTX})]
+        while waiting:
+            node, scope = waiting.pop()
+            self._look(node, scope)
+            if isinstance(node, Block):
+                waiting.extend(self._statements(node, scope))
+                continue
+            inner = self._parameters(node, scope) if isinstance(node, Function) else scope
+            for each in fields(node):
+                waiting.extend((child, inner) for child in _children(getattr(node, each.name)))
+
+    def _statements(self, block: Block, scope: Scope) -> Iterator[tuple[Node, Scope]]:
+        for statement in block.statements:
+            yield statement, scope
+            if isinstance(statement, Local):
+                # `local flows = ctx.flows` gives a name to an object; any other value hides one.
+                scope = dict(scope)
+                for i, name in enumerate(statement.names):
+                    value = statement.values[i] if i < len(statement.values) else None
+                    scope[name] = self._paths(value, scope) if value is not None else ()
+
+    def _parameters(self, node: Function, scope: Scope) -> Scope:
+        inner = dict(scope)
+        for name, annotation in zip(node.parameters, node.annotations, strict=False):
+            known = _paths_by_type().get(annotation.rstrip("?"))
+            inner[name] = known or (_ANY_CTX if name == "ctx" and annotation in ("", "any") else ())
+        return inner
+
+    def _look(self, node: Node, scope: Scope) -> None:
+        if isinstance(node, MethodCall):
+            self._method_call(node, scope)
+        elif isinstance(node, Index):
+            self._field(node, scope)
         elif isinstance(node, Return):
             for value in node.values:
-                self._returned(value)
-        for child in _children(node):
-            self.read(child)
+                self.definitions.returned(value)
+        elif isinstance(node, FunctionStatement):
+            self._member(node.target, node.function)
+            if node.method and isinstance(node.target, Name):
+                self.members.setdefault(node.target.name, set()).add(node.method)
+        elif isinstance(node, Assign):
+            for i, target in enumerate(node.targets):
+                self._member(target, node.values[i] if i < len(node.values) else None)
+        elif isinstance(node, Local):
+            self._fresh_table(node)
 
-    def finish(self) -> None:
-        """Judge what needs the whole file: handlers that nobody wrote."""
-        for at, name, what in self.named:
+    def _member(self, target: Node, value: Node | None) -> None:
+        if isinstance(target, Index) and isinstance(target.base, Name):
+            name = target.dotted or text_of(target.key)
+            self.members.setdefault(target.base.name, set()).add(name or "*")
+            if name and isinstance(value, Function):
+                self.functions[name] = value
+
+    def _fresh_table(self, node: Local) -> None:
+        for name, value in zip(node.names, node.values, strict=False):
+            for key, item in value.items if isinstance(value, Table) else ():
+                member = text_of(key) if key is not None else None
+                self.members.setdefault(name, set()).add(member or "*")
+                if member and isinstance(item, Function):
+                    self.functions[member] = item
+
+    # After the whole file ---------------------------------------------------------------------------
+
+    def finish(self, chunk: Chunk) -> None:
+        """Judge what needs the whole file: handlers that nobody wrote, and how many values they take."""
+        for at, name, what in self.definitions.named:
             if self.functions and name not in self.functions:
-                self.say(at, f"{what} '{name}' is not a function of this module{_near(name, list(self.functions))}")
-
+                self.say(at, f"{what} '{name}' is not a function of this module{near(name, list(self.functions))}")
+        module = self._module(chunk)
         for handler, name in self.subscribed:
             self._arity(handler, self.functions.get(name))
+            base = handler.base
+            if module and isinstance(base, Name) and base.name == module:
+                known = self.members.get(module, set())
+                if name not in known and "*" not in known:
+                    self.say(handler.at, f"{module} has no function '{name}'{near(name, sorted(known))}")
 
-    def _function(self, node: FunctionStatement) -> None:
-        target = node.target
-        if isinstance(target, Index) and isinstance(target.base, Name) and target.dotted:
-            self.functions[target.dotted] = node.function
+    def _module(self, chunk: Chunk) -> str:
+        last = chunk.body.statements[-1] if chunk.body.statements else None
+        value = last.values[0] if isinstance(last, Return) and last.values else None
+        return value.name if isinstance(value, Name) else ""
 
-    # ctx ------------------------------------------------------------------------------------------------------
+    # ctx ---------------------------------------------------------------------------
 
-    def _path(self, base: Node) -> str | None:
-        if isinstance(base, Name) and base.name == "ctx":
-            return "ctx"
+    def _paths(self, base: Node, scope: Scope) -> tuple[str, ...]:
+        """Return which objects of the API an expression may be."""
+        if isinstance(base, Name):
+            return scope.get(base.name, ())
         if isinstance(base, Index) and base.dotted:
-            inner = self._path(base.base)
-            path = f"{inner}.{base.dotted}" if inner else None
-            return path if path in self._methods else None
-        return None
+            known = _methods()
+            inner = [f"{path}.{base.dotted}" for path in self._paths(base.base, scope)]
+            return tuple(path for path in inner if path in known)
+        return ()
 
-    def _candidates(self, path: str) -> list[dict[str, ApiMethod]]:
-        if path != "ctx":
-            return [self._methods[path]]
-        return [self._methods[each] for each in ("ctx", "the flow's ctx", "the step's ctx")]
+    def _known(self, paths: tuple[str, ...]) -> list[str]:
+        return [name for path in paths for name in (*_methods()[path], *FIELDS.get(path, ()))]
 
-    def _method_call(self, node: MethodCall) -> None:
-        path = self._path(node.base)
-        if path is None:
+    def _field(self, node: Index, scope: Scope) -> None:
+        paths = self._paths(node.base, scope) if node.dotted else ()
+        if paths and node.dotted not in (known := self._known(paths)):
+            self.say(node.at, f"{paths[0]} has no '{node.dotted}'{near(node.dotted, known)}")
+
+    def _method_call(self, node: MethodCall, scope: Scope) -> None:
+        paths = self._paths(node.base, scope)
+        if not paths:
             return
-        methods = [each[node.name] for each in self._candidates(path) if node.name in each]
+        known = _methods()
+        methods = [known[path][node.name] for path in paths if node.name in known[path]]
         if not methods:
-            known = [name for each in self._candidates(path) for name in each]
-            self.say(node.at, f"{path} has no method '{node.name}'{_near(node.name, known)}")
+            names = [name for path in paths for name in known[path]]
+            self.say(node.at, f"{paths[0]} has no method '{node.name}'{near(node.name, names)}")
             return
-        given = len(node.arguments)
-        if not any(method.required <= given <= len(method.params) for method in methods):
+        if not self._count_fits(node, methods):
             method = methods[0]
             wanted = ", ".join(name + ("?" if optional else "") for name, _, optional in method.params)
-            self.say(node.at, f"{path}:{node.name} takes ({wanted}), not {given} arguments")
+            given = len(node.arguments)
+            self.say(node.at, f"{paths[0]}:{node.name} takes ({wanted}), not {given} arguments")
             return
-        self._arguments(node, methods, path)
-        if path == "ctx" and node.name in ("on", "emit", "waitFor") and node.arguments:
+        self._arguments(node, methods, paths[0])
+        if node.name in ("on", "emit", "waitFor") and node.arguments:
             self._event(node)
+
+    def _count_fits(self, node: MethodCall, methods: list[ApiMethod]) -> bool:
+        given = len(node.arguments)
+        if node.arguments and isinstance(node.arguments[-1], (Call, MethodCall, Varargs)):
+            return any(given - 1 <= len(method.params) for method in methods)
+        return any(method.required <= given <= len(method.params) for method in methods)
 
     def _arguments(self, node: MethodCall, methods: list[ApiMethod], path: str) -> None:
         for index, argument in enumerate(node.arguments):
-            got = _literal_type(argument)
+            got = literal_type(argument)
             kinds = [method.params[index][1].rstrip("?") for method in methods if index < len(method.params)]
             plain = [kind for kind in kinds if kind in ("string", "number", "boolean")]
             if got and plain and len(plain) == len(kinds) and got not in plain and got != "nil":
                 name = methods[0].params[index][0]
                 self.say(node.at, f"the {name} of {path}:{node.name} is a {plain[0]}, not a {got}")
+        place, type_name = _SETTINGS.get((path, node.name), (0, ""))
+        if type_name and place < len(node.arguments):
+            self.definitions.settings(node.arguments[place], type_name, f"{path}:{node.name}")
+
+    # Events ---------------------------------------------------------------------------
 
     def _event(self, node: MethodCall) -> None:
-        name = _text(node.arguments[0])
+        name = text_of(node.arguments[0])
         if name is None:
             return
         from tickwright.ecs_core.errors import TickwrightError
@@ -213,98 +277,12 @@ class _Checker:
             self._handler(node.arguments[1], name)
 
     def _handler(self, handler: Node, event: str) -> None:
-        function: Function | None = handler if isinstance(handler, Function) else None
         if isinstance(handler, Index) and handler.dotted:
             self.subscribed.append((handler, handler.dotted))
-        if isinstance(handler, String):
+        elif isinstance(handler, String):
             self.say(handler.at, f"the handler of '{event}' is a function, not its name")
-        self._arity(handler, function)
+        self._arity(handler, handler if isinstance(handler, Function) else None)
 
     def _arity(self, handler: Node, function: Function | None) -> None:
-        if function is not None and len(function.parameters) > 2:
+        if function is not None and len(function.parameters) > _MOST_PARAMETERS:
             self.say(handler.at, f"a handler takes (event, ctx), this one takes {len(function.parameters)} parameters")
-
-    # Results and definitions -----------------------------------------------------------------------------------
-
-    def _returned(self, value: object) -> None:
-        if not isinstance(value, Table):
-            return
-        entries = _entries(value)
-        if "states" in entries:
-            self._flow(value, entries)
-        elif "strategy" in entries:
-            self._pipeline(value, entries)
-        elif "type" in entries and set(entries) <= {"type", "payload", "reason"}:
-            tag = _text(entries["type"])
-            if tag is not None and tag not in _TAGS:
-                self.say(value.at, f"'{tag}' is no result type{_near(tag, _TAGS)}; expected {', '.join(_TAGS)}")
-
-    def _flow(self, table: Table, entries: dict[str, Node]) -> None:
-        for key in ("id", "initial"):
-            if key not in entries:
-                self.say(table.at, f"a flow needs `{key}`")
-        states = entries["states"]
-        if not isinstance(states, Table):
-            return
-        named = _entries(states)
-        initial = _text(entries.get("initial"))
-        if initial is not None and named and initial not in named:
-            self.say(
-                entries["initial"].at, f"the initial state '{initial}' is not a state{_near(initial, list(named))}"
-            )
-        for name, state in named.items():
-            if isinstance(state, Table):
-                self._state(name, state, list(named))
-
-    def _state(self, name: str, state: Table, names: list[str]) -> None:
-        entries = _entries(state)
-        for key, value in entries.items():
-            if key not in _STATE_KEYS:
-                self.say(value.at, f"state '{name}' has an unknown `{key}`{_near(key, _STATE_KEYS)}")
-        for key in ("enter", "exit"):
-            if (handler := _text(entries.get(key))) is not None:
-                self.named.append((entries[key].at, handler, f"the {key} handler"))
-        guards = entries.get("guards")
-        for action, guard in (_entries(guards) if isinstance(guards, Table) else {}).items():
-            if (handler := _text(guard)) is not None:
-                self.named.append((guard.at, handler, f"the guard of '{action}'"))
-        on = entries.get("on")
-        for action, target in (_entries(on) if isinstance(on, Table) else {}).items():
-            to = _text(target)
-            if to is not None and to not in names and not to.startswith("#") and "." not in to:
-                self.say(target.at, f"'{action}' of state '{name}' leads to '{to}', no state{_near(to, names)}")
-
-    def _pipeline(self, table: Table, entries: dict[str, Node]) -> None:
-        for key in ("id", "context"):
-            if key not in entries:
-                self.say(table.at, f"a pipeline needs `{key}`")
-        strategy = entries["strategy"]
-        if not isinstance(strategy, Table):
-            return
-        inner = _entries(strategy)
-        kind = _text(inner.get("type"))
-        if kind is None:
-            self.say(strategy.at, "a strategy needs `type`")
-        elif kind not in _STRATEGIES:
-            self.say(strategy.at, f"'{kind}' is no strategy{_near(kind, _STRATEGIES)}")
-        steps = inner.get("steps") or inner.get("branches")
-        for _, step in steps.items if isinstance(steps, Table) else ():
-            missing = [key for key in _STEP_KEYS if isinstance(step, Table) and key not in _entries(step)]
-            if missing:
-                self.say(step.at, f"a step needs `{missing[0]}`")
-        streaming = entries.get("streaming")
-        handler = _entries(streaming).get("chunkHandler") if isinstance(streaming, Table) else None
-        if (name := _text(handler)) is not None and handler is not None:
-            self.named.append((handler.at, name, "the chunk handler"))
-
-
-def _literal_type(node: Node) -> str:
-    if isinstance(node, String):
-        return "string"
-    if isinstance(node, Number):
-        return "number"
-    if isinstance(node, Constant):
-        return "nil" if node.text == "nil" else "boolean"
-    if isinstance(node, Table):
-        return "table"
-    return "function" if isinstance(node, Function) else ""

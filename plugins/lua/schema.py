@@ -12,7 +12,20 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-__all__ = ["ApiMethod", "ApiObject", "method_names", "objects"]
+__all__ = ["FIELDS", "ApiMethod", "ApiObject", "method_names", "objects", "table_fields"]
+
+# What an object has beside its methods: path -> {field: Luau type}.
+FIELDS = {
+    "ctx": {
+        "notes": "NoteApi",
+        "tools": "ToolApi",
+        "agents": "AgentApi",
+        "flows": "FlowManager",
+        "generation": "GenerationManager",
+        "state": "{[string]: any}",
+        "null": "any",
+    }
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +92,11 @@ def objects() -> tuple[ApiObject, ...]:
 def method_names(path: str) -> tuple[str, ...]:
     """Return the method names of the object reached at `path`; empty for an unknown one."""
     return tuple(method.name for each in objects() if each.path == path for method in each.methods)
+
+
+@cache
+def table_fields(type_name: str) -> tuple[str, ...]:
+    """Return the field names of a table type of types.luau; empty for an unknown one."""
+    text = files("tickwright.plugins.lua").joinpath("types.luau").read_text(encoding="utf-8")
+    found = re.search(rf"^export type {type_name} = \{{\n(.*?)^\}}", text, re.MULTILINE | re.DOTALL)
+    return tuple(re.findall(r"^\s+(\w+): ", found[1], re.MULTILINE)) if found else ()

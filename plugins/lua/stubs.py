@@ -5,20 +5,9 @@ from __future__ import annotations
 import re
 from importlib.resources import files
 
-from tickwright.plugins.lua.schema import ApiMethod, ApiObject, objects
+from tickwright.plugins.lua.schema import FIELDS, ApiMethod, ApiObject, objects
 
 __all__ = ["emmylua_stubs", "luau_types", "reference_page"]
-
-_FIELDS = {"ctx": ("notes", "tools", "agents", "flows", "generation", "state", "null")}
-_FIELD_TYPES = {
-    "notes": "NoteApi",
-    "tools": "ToolApi",
-    "agents": "AgentApi",
-    "flows": "FlowManager",
-    "generation": "GenerationManager",
-    "state": "{[string]: any}",
-    "null": "any",
-}
 
 
 def _base() -> str:
@@ -32,7 +21,7 @@ def luau_types() -> str:
     for each in objects():
         parts.append(f"\n-- {each.doc}\nexport type {each.type_name} = {{")
         parts += [f"    {_luau_method(each.type_name, method)}," for method in each.methods]
-        parts += [f"    {name}: {_FIELD_TYPES[name]}," for name in _FIELDS.get(each.path, ())]
+        parts += [f"    {name}: {kind}," for name, kind in FIELDS.get(each.path, {}).items()]
         parts.append("}")
     return "\n".join(parts) + "\n\nreturn nil\n"
 
@@ -48,7 +37,7 @@ def emmylua_stubs() -> str:
     parts += _aliases()
     for each in objects():
         parts.append(f"---{each.doc}\n---@class {each.type_name}")
-        parts += [f"---@field {name} {_emmy(_FIELD_TYPES[name])}" for name in _FIELDS.get(each.path, ())]
+        parts += [f"---@field {name} {_emmy(kind)}" for name, kind in FIELDS.get(each.path, {}).items()]
         parts.append(f"local {each.type_name} = {{}}\n")
         parts += [_emmy_method(each, method) for method in each.methods]
     return "\n".join(parts) + "\n"
@@ -122,6 +111,6 @@ def reference_page() -> str:
     for each in objects():
         parts += ["", f"## {each.path} : {each.type_name}", "", each.doc, "", "| method | |", "|---|---|"]
         parts += [f"| `{_signature(method)}` | {method.doc} |" for method in each.methods]
-        parts += [f"| `{name}` | {_FIELD_TYPES[name]} |" for name in _FIELDS.get(each.path, ())]
+        parts += [f"| `{name}` | {kind} |" for name, kind in FIELDS.get(each.path, {}).items()]
     parts += ["", "## Tables", "", "```luau", _base().strip(), "```"]
     return "\n".join(parts) + "\n"

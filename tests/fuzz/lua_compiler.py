@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 from tests.fuzz.lua_sources import Program, mutated, seeds, token_stream
+from tickwright.plugins.lua.check import check_source
 from tickwright.plugins.lua.compiler import CompileError, Target, compile_luau
 from tickwright.plugins.lua.shim import shim_sources, standalone_source
 
@@ -66,6 +67,7 @@ class Fuzzer:
                 self.refused += 1
                 continue
             self.accepted += 1
+            assert all(str(problem) for problem in check_source(source)), source
             assert text.count("\n") == source.count("\n"), source
             problem = self._load[target](text.encode("utf-8", "surrogateescape"))
             assert not problem or any(word in problem for word in _TARGET_LIMITS), f"{target}: {problem}\n{source!r}"
