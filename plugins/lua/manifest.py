@@ -83,7 +83,8 @@ def discover(path: Path) -> list[Path]:
     found = [
         entry
         for entry in sorted(path.iterdir())
-        if (entry.suffix in SUFFIXES and not entry.stem.endswith("_test")) or (entry / "plugin.toml").is_file()
+        if (entry.suffix in SUFFIXES and not entry.stem.endswith("_test") and entry.name != "fennel.lua")
+        or (entry / "plugin.toml").is_file()
     ]
     if not found:
         raise PluginManifestError("the folder holds no plugins", file=str(path), expected=f"files ending in {SUFFIXES}")

@@ -43,6 +43,8 @@ def compile_source(source: str, manifest: Manifest, target: EngineName, cache: M
 
     file = manifest.path.name
     try:
+        if manifest.path.suffix == ".fnl":
+            source = _from_fennel(source, manifest)
         code = compile_luau(source, target=target, fuel=True, name=file, cache=cache)
     except CompileError as error:
         line = int(getattr(error, "line", 0) or 0)
@@ -50,3 +52,19 @@ def compile_source(source: str, manifest: Manifest, target: EngineName, cache: M
             error.what, plugin=manifest.name, file=file, line=line, hook="compiling", expected=error.expected
         ) from error
     return code.encode("utf-8", "surrogateescape")
+
+
+def _from_fennel(source: str, manifest: Manifest) -> str:
+    from tickwright.plugins.lua.fennel import Fennel, find_fennel
+
+    folder = manifest.path.parent
+    compiler = find_fennel((folder, *folder.parents))
+    if compiler is None:
+        raise PluginLoadError(
+            "there is no Fennel compiler",
+            plugin=manifest.name,
+            file=manifest.path.name,
+            expected="a fennel.lua beside the plugin or in a folder above it",
+            todo="download fennel.lua from fennel-lang.org",
+        )
+    return Fennel(compiler).compile(source, name=manifest.path.name)

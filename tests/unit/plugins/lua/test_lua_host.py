@@ -456,3 +456,16 @@ def test_a_plugin_cannot_be_loaded_twice(load: Callable[..., Host], tmp_path: Pa
     host = load(one="")
     with pytest.raises(PluginLoadError, match="a plugin of that name is loaded"):
         host.load(tmp_path / "one.luau")
+
+
+def test_fennel_wants_its_compiler(tmp_path: Path) -> None:
+    (tmp_path / "f.fnl").write_text("{:f (fn [] 1)}")
+    with pytest.raises(PluginLoadError, match=r"there is no Fennel compiler .*f\.fnl"):
+        Host().load(tmp_path / "f.fnl")
+    # a stand-in for the real compiler: what counts here is that its text goes through the sandbox
+    (tmp_path / "fennel.lua").write_text(
+        "return { version = '0', compileString = function(text) return 'return { f = function() return os.execute end }' end }"
+    )
+    host = Host()
+    assert host.load(tmp_path) == ["f"]
+    assert host.call("f", "f") is None
