@@ -1,1 +1,89 @@
-"""Tickwright: a Bevy-style entity-component-system engine for Python."""
+"""Tickwright: a Bevy-style entity-component-system engine for Python.
+
+The public names load on first use, so that `import tickwright` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tickwright.ecs_core import (
+        App,
+        AppExit,
+        Commands,
+        Entity,
+        EventReader,
+        EventWriter,
+        First,
+        FixedUpdate,
+        Last,
+        Local,
+        ManualClock,
+        NextState,
+        On,
+        OnEnter,
+        OnExit,
+        Plugin,
+        PluginGroup,
+        PostUpdate,
+        PreUpdate,
+        Res,
+        ResMut,
+        Rng,
+        Startup,
+        State,
+        SystemClock,
+        SystemSet,
+        TickwrightError,
+        Time,
+        Update,
+        World,
+        chain,
+    )
+
+__all__ = [
+    "App",
+    "AppExit",
+    "Commands",
+    "Entity",
+    "EventReader",
+    "EventWriter",
+    "First",
+    "FixedUpdate",
+    "Last",
+    "Local",
+    "ManualClock",
+    "NextState",
+    "On",
+    "OnEnter",
+    "OnExit",
+    "Plugin",
+    "PluginGroup",
+    "PostUpdate",
+    "PreUpdate",
+    "Res",
+    "ResMut",
+    "Rng",
+    "Startup",
+    "State",
+    "SystemClock",
+    "SystemSet",
+    "TickwrightError",
+    "Time",
+    "Update",
+    "World",
+    "chain",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'tickwright' has no attribute {name!r}")
+    from tickwright import ecs_core
+
+    return getattr(ecs_core, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

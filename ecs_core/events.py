@@ -1,0 +1,345 @@
+"""Event queues: objects and columnar batches in one order, kept until the slowest reader has passed them.
+
+A reader owns a cursor, so a system that is skipped, or runs at a fixed step, loses nothing. A queue without
+readers keeps an event for two rotations (ticks). A queue never holds more than its cap: beyond it the oldest
+events go, and both the queue (`overflowed`) and the readers they were meant for (`missed`) count them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Generic, TypeAlias, TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from tickwright.ecs_core.errors import TickwrightError
+
+__all__ = ["DEFAULT_CAP", "EventBatch", "EventError", "EventQueue", "EventReader", "EventWriter", "Events"]
+
+DEFAULT_CAP = 1_000_000
+E = TypeVar("E")
+Column: TypeAlias = NDArray[Any]
+
+
+class EventError(TickwrightError):
+    """An event or a batch that does not fit its queue."""
+
+
+class EventBatch:
+    """Columns of events of one type; `batch["damage"]` and `batch.columns` give arrays of shape (len(batch),)."""
+
+    __slots__ = ("columns", "size")
+
+    def __init__(self, columns: Mapping[str, Column], size: int) -> None:
+        self.columns = columns
+        self.size = size
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, name: str) -> Column:
+        return self.columns[name]
+
+    def __repr__(self) -> str:
+        return f"EventBatch({', '.join(self.columns)}; {self.size} events)"
+
+
+class EventQueue(Generic[E]):
+    """One type's events in the order in which they were sent.
+
+    Positions count events since the world began; chunks are lists of objects or batches.
+    """
+
+    def __init__(self, event_type: type[E], *, cap: int = DEFAULT_CAP) -> None:
+        self.event_type = event_type
+        self.cap = cap
+        self.overflowed = 0
+        self.start = 0
+        self.end = 0
+        self.readers: list[EventReader[E]] = []
+        self._chunks: list[list[E] | EventBatch] = []
+        self._starts: list[int] = []
+        self._last_rotation = 0
+        self._open: list[E] | None = None
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+    def __repr__(self) -> str:
+        return f"EventQueue({self.event_type.__name__}; {len(self)} events, {len(self.readers)} readers)"
+
+    def send(self, event: E) -> None:
+        """Append one event."""
+        chunk = self._open
+        if chunk is None:
+            chunk = self._open = []
+            self._chunks.append(chunk)
+            self._starts.append(self.end)
+        chunk.append(event)
+        self.end += 1
+        if self.end - self.start > self.cap:
+            self._overflow()
+
+    def send_batch(self, columns: Mapping[str, Any]) -> None:
+        """Append one event per row; arrays of equal length, scalars are repeated.
+
+        Raises:
+            EventError: a column that is no field of the event, a missing one, or unequal lengths.
+
+        Cost: O(columns); the arrays are kept, not copied, so hand them over.
+        """
+        batch = self._checked(columns)
+        if not len(batch):
+            return
+        self._open = None
+        self._chunks.append(batch)
+        self._starts.append(self.end)
+        self.end += len(batch)
+        if self.end - self.start > self.cap:
+            self._overflow()
+
+    def reader(self, name: str = "") -> EventReader[E]:
+        """Register a reader that begins with what the queue still holds."""
+        reader = EventReader(self, name=name)
+        self.readers.append(reader)
+        return reader
+
+    def rotate(self) -> None:
+        """Drop what every reader has passed; without readers, what was sent before the previous rotation."""
+        keep = min((reader.cursor for reader in self.readers), default=self._last_rotation)
+        self._last_rotation = self.end
+        self._drop_before(keep)
+
+    def truncate(self, end: int) -> None:
+        """Take back everything sent since the queue ended at `end`."""
+        end = max(end, self.start)
+        while self._starts and self._starts[-1] >= end:
+            self._starts.pop()
+            self._chunks.pop()
+        if self._chunks:
+            last, size = self._chunks[-1], end - self._starts[-1]
+            if isinstance(last, EventBatch):
+                self._chunks[-1] = EventBatch({name: column[:size] for name, column in last.columns.items()}, size)
+            else:
+                del last[size:]
+        self._open = None
+        self.end = end
+        for reader in self.readers:
+            reader.cursor = min(reader.cursor, end)
+
+    def clear(self) -> None:
+        """Drop everything; readers move to the end."""
+        self._drop_before(self.end)
+
+    def chunks(self, position: int) -> Iterator[tuple[int, list[E] | EventBatch]]:
+        """Yield (first position, chunk) for every chunk that holds events from `position` on."""
+        index = max(0, int(np.searchsorted(self._starts, position, side="right")) - 1) if self._starts else 0
+        while index < len(self._chunks):
+            first, chunk = self._starts[index], self._chunks[index]
+            if first + len(chunk) > position:
+                yield first, chunk
+            index += 1
+
+    def restore(self, start: int, chunks: list[list[E] | EventBatch]) -> None:
+        """Replace the content by `chunks`, the first of which begins at position `start`."""
+        self._chunks, self._starts, self._open = [], [], None
+        self.start = self.end = self._last_rotation = start
+        for chunk in chunks:
+            self._chunks.append(chunk)
+            self._starts.append(self.end)
+            self.end += len(chunk)
+
+    def as_columns(self, events: list[E]) -> EventBatch:
+        """Turn objects into columns, one array per field."""
+        names = _field_names(self.event_type)
+        return EventBatch({name: np.array([getattr(e, name) for e in events]) for name in names}, len(events))
+
+    def materialise(self, batch: EventBatch) -> list[E]:
+        """Turn a batch's rows into objects."""
+        columns = [column.tolist() for column in batch.columns.values()]
+        make: Callable[..., E] = self.event_type
+        names = list(batch.columns)
+        return [make(**dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
+
+    def _checked(self, columns: Mapping[str, Any]) -> EventBatch:
+        arrays = {name: np.asarray(column) for name, column in columns.items()}
+        lengths = {array.shape[0] for array in arrays.values() if array.ndim}
+        fields = _field_names(self.event_type)
+        where = f"batch of {self.event_type.__name__}"
+        if unknown := [name for name in arrays if name not in fields]:
+            raise EventError(f"no field {unknown[0]!r}", where=where, expected=", ".join(fields) or "no fields")
+        if missing := [name for name in _required_names(self.event_type) if name not in arrays]:
+            raise EventError(f"column {missing[0]!r} is missing", where=where, expected=", ".join(fields))
+        if len(lengths) > 1:
+            raise EventError(f"columns of lengths {sorted(lengths)}", where=where, expected="one length")
+        size = lengths.pop() if lengths else 1
+        full = {name: array if array.ndim else np.broadcast_to(array, (size,)) for name, array in arrays.items()}
+        return EventBatch(full, size)
+
+    def _overflow(self) -> None:
+        excess = self.end - self.start - self.cap
+        self.overflowed += excess
+        for reader in self.readers:
+            reader.missed += max(0, self.start + excess - reader.cursor)
+        self._drop_before(self.start + excess)
+
+    def _drop_before(self, position: int) -> None:
+        drop = 0
+        while drop < len(self._chunks) and self._starts[drop] + len(self._chunks[drop]) <= position:
+            drop += 1
+        if drop:
+            del self._chunks[:drop], self._starts[:drop]
+            if not self._chunks:
+                self._open = None
+        self.start = max(self.start, position)
+        for reader in self.readers:
+            reader.cursor = max(reader.cursor, self.start)
+
+
+class EventReader(Generic[E]):
+    """A system's own place in a queue: `for event in reader`, or `reader.batches()` for columns.
+
+    Every event is seen once; one that was not reached (the loop was left early) is seen next time.
+    """
+
+    __slots__ = ("cursor", "missed", "name", "queue")
+
+    def __init__(self, queue: EventQueue[E], *, name: str = "") -> None:
+        self.queue = queue
+        self.name = name
+        self.cursor = queue.start
+        self.missed = 0
+
+    def __iter__(self) -> Iterator[E]:
+        queue = self.queue
+        for first, chunk in queue.chunks(self.cursor):
+            events = queue.materialise(chunk) if isinstance(chunk, EventBatch) else chunk
+            skip = self.cursor - first
+            for event in events[skip:] if skip > 0 else events:
+                self.cursor += 1
+                yield event
+
+    def __len__(self) -> int:
+        return self.queue.end - self.cursor
+
+    def __bool__(self) -> bool:
+        return self.queue.end > self.cursor
+
+    def __repr__(self) -> str:
+        return f"EventReader({self.queue.event_type.__name__}; {len(self)} unread)"
+
+    def is_empty(self) -> bool:
+        """Return whether nothing is unread."""
+        return self.queue.end == self.cursor
+
+    def read(self) -> list[E]:
+        """Return all unread events as a list."""
+        return list(self)
+
+    def batches(self) -> Iterator[EventBatch]:
+        """Yield the unread events as columns; objects sent one by one are turned into columns of their fields.
+
+        Cost: O(columns) per batch, a slice where a batch was half read.
+        """
+        for first, chunk in self.queue.chunks(self.cursor):
+            skip = max(0, self.cursor - first)
+            self.cursor = first + len(chunk)
+            if not isinstance(chunk, EventBatch):
+                yield self.queue.as_columns(chunk[skip:])
+            elif skip:
+                columns = {name: column[skip:] for name, column in chunk.columns.items()}
+                yield EventBatch(columns, len(chunk) - skip)
+            else:
+                yield chunk
+
+    def clear(self) -> None:
+        """Pass over everything unread."""
+        self.cursor = self.queue.end
+
+    def detach(self) -> None:
+        """Stop holding events back for this reader (its system is disabled)."""
+        if self in self.queue.readers:
+            self.queue.readers.remove(self)
+
+    def attach(self) -> None:
+        """Hold events again, from the next one sent."""
+        if self not in self.queue.readers:
+            self.cursor = self.queue.end
+            self.queue.readers.append(self)
+
+
+class EventWriter(Generic[E]):
+    """Send events of one type from a system; what a failing system sent is taken back."""
+
+    __slots__ = ("_mark", "queue", "send", "send_batch")
+
+    def __init__(self, queue: EventQueue[E]) -> None:
+        self.queue = queue
+        self.send: Callable[[E], None] = queue.send
+        self.send_batch: Callable[[Mapping[str, Any]], None] = queue.send_batch
+        self._mark = queue.end
+
+    def __repr__(self) -> str:
+        return f"EventWriter({self.queue.event_type.__name__})"
+
+    def begin(self) -> None:
+        """Remember where the queue ends, for `rollback`."""
+        self._mark = self.queue.end
+
+    def rollback(self) -> None:
+        """Take back what was sent since `begin`."""
+        self.queue.truncate(self._mark)
+
+
+class Events:
+    """All queues of one world, by event type."""
+
+    def __init__(self) -> None:
+        self.queues: dict[type[Any], EventQueue[Any]] = {}
+
+    def register(self, event_type: type[E], *, cap: int = DEFAULT_CAP) -> EventQueue[E]:
+        """Return the queue of `event_type`, made with `cap` if it is new."""
+        queue = self.queues.get(event_type)
+        if queue is None:
+            queue = self.queues[event_type] = EventQueue(event_type, cap=cap)
+        return queue
+
+    def send(self, event: object) -> None:
+        """Queue one event of its own type."""
+        queue = self.queues.get(type(event))
+        if queue is None:
+            queue = self.register(type(event))
+        queue.send(event)
+
+    def rotate(self) -> None:
+        """Let every queue drop what its readers have passed."""
+        for queue in self.queues.values():
+            if queue.end > queue.start:
+                queue.rotate()
+
+    def unread(self) -> int:
+        """Return how many events wait for a reader."""
+        return sum(max((len(reader) for reader in q.readers), default=0) for q in self.queues.values())
+
+
+def _field_names(event_type: type[Any]) -> tuple[str, ...]:
+    if dataclasses.is_dataclass(event_type):
+        return tuple(each.name for each in dataclasses.fields(event_type))
+    if issubclass(event_type, msgspec.Struct):
+        return event_type.__struct_fields__
+    return tuple(name for base in reversed(event_type.__mro__) for name in inspect.get_annotations(base))
+
+
+def _required_names(event_type: type[Any]) -> tuple[str, ...]:
+    if dataclasses.is_dataclass(event_type):
+        missing = dataclasses.MISSING
+        return tuple(
+            f.name for f in dataclasses.fields(event_type) if f.default is missing and f.default_factory is missing
+        )
+    if issubclass(event_type, msgspec.Struct):
+        return tuple(f.name for f in msgspec.structs.fields(event_type) if f.required)
+    return ()

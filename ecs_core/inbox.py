@@ -1,0 +1,74 @@
+"""The bounded entrance from other threads: posted events, calls and finished tasks, drained in `First`."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from tickwright.ecs_core.errors import TickwrightError
+
+__all__ = ["Inbox", "InboxFullError"]
+
+
+class InboxFullError(TickwrightError):
+    """More was posted than ticks have drained; nothing of this call was queued."""
+
+
+class Inbox:
+    """Thread-safe queue of calls; `wake` callbacks let a sleeping loop notice."""
+
+    def __init__(self, cap: int = 100_000) -> None:
+        self.cap = cap
+        self._items: deque[Callable[[], Any]] = deque()
+        self._arrived = threading.Condition()
+        self._wakers: list[Callable[[], None]] = []
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def put(self, call: Callable[[], Any], *, forced: bool = False) -> None:
+        """Queue `call` for the next tick.
+
+        Raises:
+            InboxFullError: `cap` calls wait already. A task's own result is `forced`: it was admitted at its start.
+        """
+        with self._arrived:
+            if len(self._items) >= self.cap and not forced:
+                raise InboxFullError(
+                    f"the inbox holds {self.cap} entries already",
+                    where="app.post / app.call_soon",
+                    expected="ticks to drain it",
+                    todo="tick more often, post less, or raise App(inbox_cap=...)",
+                    cap=self.cap,
+                )
+            self._items.append(call)
+            self._arrived.notify_all()
+            wakers = tuple(self._wakers)
+        for wake in wakers:
+            wake()
+
+    def drain(self) -> list[Callable[[], Any]]:
+        """Take everything that has arrived, in order."""
+        if not self._items:
+            return []
+        with self._arrived:
+            items = list(self._items)
+            self._items.clear()
+        return items
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Block until something has arrived; False if `timeout_s` ran out first."""
+        with self._arrived:
+            return self._arrived.wait_for(lambda: bool(self._items), timeout_s)
+
+    def add_waker(self, wake: Callable[[], None]) -> None:
+        """Call `wake` (from any thread) on every arrival."""
+        with self._arrived:
+            self._wakers.append(wake)
+
+    def remove_waker(self, wake: Callable[[], None]) -> None:
+        """Stop calling `wake`."""
+        with self._arrived:
+            self._wakers.remove(wake)

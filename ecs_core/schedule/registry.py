@@ -1,0 +1,182 @@
+"""All schedules of one app, and the way from `add_systems(...)` to entries in them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from tickwright.ecs_core.params import ParamContext
+from tickwright.ecs_core.schedule.conditions import Condition, resolve_condition
+from tickwright.ecs_core.schedule.config import Reference, SystemEntry, flatten, references
+from tickwright.ecs_core.schedule.errors import ScheduleError
+from tickwright.ecs_core.schedule.executor import Host, Runner
+from tickwright.ecs_core.schedule.labels import ScheduleLabel
+from tickwright.ecs_core.schedule.schedule import Loop, Schedule
+from tickwright.ecs_core.sets import SystemSet
+from tickwright.ecs_core.system import System, system_name
+
+if TYPE_CHECKING:
+    from tickwright.ecs_core.rng import Streams
+    from tickwright.ecs_core.world import World
+
+__all__ = ["Schedules"]
+
+Conditions = Condition | tuple[Condition, ...] | list[Condition] | None
+
+
+class Schedules:
+    """Schedules by label, made on demand."""
+
+    def __init__(self, world: World, streams: Streams, host: Host) -> None:
+        self.world = world
+        self.streams = streams
+        self.host = host
+        self._schedules: dict[ScheduleLabel, Schedule] = {}
+        self._runners: dict[ScheduleLabel, Any] = {}
+        self._names: dict[str, int] = {}
+
+    def __iter__(self) -> Iterator[Schedule]:
+        return iter(list(self._schedules.values()))
+
+    def get(self, label: ScheduleLabel) -> Schedule:
+        """Return a schedule.
+
+        Raises:
+            ScheduleError: `label` is no label.
+        """
+        found = self._schedules.get(label)
+        if found is None:
+            if not isinstance(label, ScheduleLabel):
+                raise ScheduleError(
+                    f"{label!r} is no schedule", expected="a label such as Update, or ScheduleLabel('Mine')"
+                )
+            found = self._schedules[label] = Schedule(label)
+            self._runners[label] = Runner(found, self.host)
+        return found
+
+    def run(self, label: ScheduleLabel) -> None:
+        """Run a schedule, if it has ever been mentioned."""
+        runner = self._runners.get(label)
+        if runner is not None:
+            runner.run()
+
+    def use(self, label: ScheduleLabel, make: Callable[[Schedule, Host], Any]) -> None:
+        """Run a schedule by another executor."""
+        self._runners[label] = make(self.get(label), self.host)
+
+    def system(self, fn: Callable[..., Any], owner: str, *, trigger: Any = None) -> System:
+        """Resolve one function; `trigger` is what an observer's `On[E]` gets."""
+        context = self._context(fn, owner)
+        context.trigger = trigger
+        return System(fn, context)
+
+    def condition(self, fn: Condition, owner: str, asked_by: str) -> System:
+        """Resolve one run condition."""
+        context = ParamContext(self.world, f"{asked_by} run_if {system_name(fn)}", owner=owner, streams=self.streams)
+        return resolve_condition(fn, context)
+
+    def add(
+        self,
+        label: ScheduleLabel,
+        items: tuple[Any, ...],
+        *,
+        after: Reference,
+        before: Reference,
+        in_set: SystemSet | tuple[SystemSet, ...] | list[SystemSet] | None,
+        run_if: Conditions,
+        owner: str,
+    ) -> list[SystemEntry]:
+        """Add systems to a schedule; nothing is added if one of them is wrong."""
+        schedule = self.get(label)
+        functions, order = flatten(items)
+        sets = _sets(in_set)
+        afters, befores = references(after), references(before)
+        entries = [
+            SystemEntry(self.system(fn, owner), sets, afters, befores, weak=not sets and not befores)
+            for fn in functions
+        ]
+        for earlier, later in order:
+            entries[later].follows.append(entries[earlier])
+        for entry in entries:
+            entry.conditions = self.conditions(run_if, owner, entry.name)
+        schedule.add(entries)
+        return entries
+
+    def conditions(self, run_if: Conditions, owner: str, asked_by: str) -> tuple[System, ...]:
+        """Resolve `run_if`."""
+        if run_if is None:
+            return ()
+        found = run_if if isinstance(run_if, tuple | list) else (run_if,)
+        return tuple(self.condition(each, owner, asked_by) for each in found)
+
+    def configure(
+        self,
+        label: ScheduleLabel,
+        sets: tuple[SystemSet, ...],
+        *,
+        after: Reference,
+        before: Reference,
+        in_set: SystemSet | None,
+        run_if: Conditions,
+        chained: bool,
+        owner: str,
+    ) -> None:
+        """Order sets, nest them, give them conditions."""
+        schedule = self.get(label)
+        for each in sets:
+            config = schedule.config(each)
+            config.after += references(after)
+            config.before += references(before)
+            config.parents += [in_set] if in_set is not None else []
+            config.conditions += self.conditions(run_if, owner, str(each))
+        if chained:
+            for earlier, later in itertools.pairwise(sets):
+                schedule.config(later).after.append(earlier)
+        schedule.changed()
+
+    def add_loop(
+        self, label: ScheduleLabel, sets: tuple[SystemSet, ...], repeat_while: Condition, max_rounds: int, owner: str
+    ) -> Loop:
+        """Run sets as a repeated sub-schedule."""
+        if max_rounds < 1 or not sets:
+            raise ScheduleError(
+                f"a sub-schedule of {len(sets)} sets and {max_rounds} rounds", expected="at least one of each"
+            )
+        loop = Loop(sets, self.condition(repeat_while, owner, f"loop of {sets[0].name}"), max_rounds, owner)
+        self.get(label).add_loop(loop)
+        return loop
+
+    def release(self, owner: str) -> None:
+        """Take out everything of one owner."""
+        for schedule in self._schedules.values():
+            for entry in schedule.remove(lambda entry: entry.system.owner != owner):
+                entry.system.detach()
+                for condition in entry.conditions:
+                    condition.detach()
+            if any(loop.owner == owner for loop in schedule.loops):
+                schedule.loops = [loop for loop in schedule.loops if loop.owner != owner]
+                schedule.changed()
+            for config in schedule.sets.values():
+                config.conditions = [each for each in config.conditions if each.owner != owner]
+            schedule.changed()
+
+    def _context(self, fn: Callable[..., Any], owner: str) -> ParamContext:
+        name = system_name(fn)
+        count = self._names[name] = self._names.get(name, 0) + 1
+        key = f"{getattr(fn, '__module__', '')}:{name}"
+        return ParamContext(
+            self.world,
+            name if count == 1 else f"{name}#{count}",
+            owner=owner,
+            streams=self.streams,
+            rng_key=key,
+        )
+
+
+def _sets(in_set: Any) -> tuple[SystemSet, ...]:
+    found = () if in_set is None else in_set if isinstance(in_set, tuple | list) else (in_set,)
+    for each in found:
+        if not isinstance(each, SystemSet):
+            raise ScheduleError(f"{each!r} is no set", where="in_set", expected="a member of a SystemSet")
+    return tuple(found)

@@ -1,0 +1,200 @@
+"""State machines for the whole app: `State[S]`, `NextState[S]`, and schedules on entering and leaving.
+
+`S` is an Enum (or any hashable type). Transitions happen between PreUpdate and Update: OnExit(old), then
+OnTransition(old, new), then OnEnter(new). A sub-state exists only while its source is in a given value; a
+computed state follows from others and is never set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from tickwright.ecs_core.errors import TickwrightError
+from tickwright.ecs_core.schedule.labels import ScheduleLabel
+
+if TYPE_CHECKING:
+    from tickwright.ecs_core.world import World
+
+__all__ = ["NextState", "OnEnter", "OnExit", "OnTransition", "State", "StateError", "StateTransitioned", "States"]
+
+S = TypeVar("S", bound=Hashable)
+
+
+class StateError(TickwrightError):
+    """A state that was not added, or a value that is none."""
+
+
+class State(Generic[S]):
+    """The present value: ask for it with `Res[State[Game]]`."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: S) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return f"State({self.value})"
+
+
+class NextState(Generic[S]):
+    """The value to go to at the next transition: `ResMut[NextState[Game]]`, then `next_state.set(Game.OVER)`."""
+
+    __slots__ = ("pending", "value")
+
+    def __init__(self) -> None:
+        self.pending = False
+        self.value: S | None = None
+
+    def set(self, value: S) -> None:
+        """Go to `value`; the last call before the transition counts, the present value is no transition."""
+        self.pending, self.value = True, value
+
+    def take(self) -> tuple[bool, S | None]:
+        """Return (was something set, what) and forget it."""
+        taken = self.pending, self.value
+        self.pending, self.value = False, None
+        return taken
+
+    def __repr__(self) -> str:
+        return f"NextState({self.value if self.pending else 'unchanged'})"
+
+
+@dataclass(frozen=True, slots=True)
+class StateTransitioned:
+    """Sent after each transition; `old` or `new` is None where a sub-state or computed state begins or ends."""
+
+    old: Hashable | None
+    new: Hashable | None
+
+
+def OnEnter(value: Hashable) -> ScheduleLabel:  # noqa: N802  # a label, written like one
+    """Return the schedule that runs when `value` is entered."""
+    return ScheduleLabel(f"OnEnter({value})", ("enter", type(value), value))
+
+
+def OnExit(value: Hashable) -> ScheduleLabel:  # noqa: N802
+    """Return the schedule that runs when `value` is left."""
+    return ScheduleLabel(f"OnExit({value})", ("exit", type(value), value))
+
+
+def OnTransition(old: Hashable, new: Hashable) -> ScheduleLabel:  # noqa: N802
+    """Return the schedule that runs between leaving `old` and entering `new`."""
+    return ScheduleLabel(f"OnTransition({old} -> {new})", ("transition", type(old), old, new))
+
+
+@dataclass(slots=True)
+class _Machine:
+    kind: type[Any]
+    initial: Hashable | None
+    source: type[Any] | None = None
+    when: Hashable | None = None
+    compute: Callable[..., Hashable | None] | None = None
+    sources: tuple[type[Any], ...] = ()
+    owner: str = ""
+
+
+class States:
+    """All state machines of one app, in the order in which they were added (sources before what follows them)."""
+
+    def __init__(self, world: World, run_schedule: Callable[[ScheduleLabel], None]) -> None:
+        self._world = world
+        self._run = run_schedule
+        self._machines: dict[type[Any], _Machine] = {}
+        self._entered = False
+
+    def add(self, initial: Hashable, *, owner: str = "") -> None:
+        """Add the state machine of `initial`'s type."""
+        machine = self._register(_Machine(type(initial), initial, owner=owner))
+        self._world.insert_resource(State(initial), as_type=_state(machine.kind))
+
+    def add_sub(self, initial: Hashable, *, when: Hashable, owner: str = "") -> None:
+        """Add a state machine that exists only while the machine of `when`'s type is in `when`."""
+        self._known(type(when), f"sub-state {type(initial).__name__}")
+        self._register(_Machine(type(initial), initial, source=type(when), when=when, owner=owner))
+
+    def add_computed(
+        self, kind: type[Any], sources: tuple[type[Any], ...], compute: Callable[..., Any], *, owner: str = ""
+    ) -> None:
+        """Add a state whose value is `compute(*values of sources)`; None means it does not exist."""
+        for source in sources:
+            self._known(source, f"computed state {kind.__name__}")
+        self._register(_Machine(kind, None, compute=compute, sources=sources, owner=owner))
+
+    def release(self, owner: str) -> None:
+        """Forget every machine of `owner`."""
+        for kind in [kind for kind, machine in self._machines.items() if machine.owner == owner]:
+            del self._machines[kind]
+            self._world.remove_resource(_state(kind))
+            self._world.remove_resource(_next(kind))
+
+    def value(self, kind: type[Any]) -> Any:
+        """Return the present value of a machine, None if it does not exist now."""
+        state = self._world.get_resource(_state(kind))
+        return None if state is None else state.value
+
+    def transition(self) -> None:
+        """Carry out what was asked for: all exits and entries of one machine before the next machine's."""
+        if not self._machines:
+            return
+        first, self._entered = not self._entered, True
+        for machine in list(self._machines.values()):
+            old = self.value(machine.kind)
+            new = self._target(machine, old)
+            if first and machine.source is None and machine.compute is None:
+                self._run(OnEnter(old))
+                self._sent(None, old)
+            if new != old:
+                self._move(machine.kind, old, new)
+
+    def _target(self, machine: _Machine, old: Hashable | None) -> Hashable | None:
+        if machine.compute is not None:
+            values = [self.value(source) for source in machine.sources]
+            result: Hashable | None = None if None in values else machine.compute(*values)
+            return result
+        asked, value = self._world.resource(_next(machine.kind)).take()
+        if machine.source is not None and self.value(machine.source) != machine.when:
+            return None
+        if asked:
+            target: Hashable = value
+            return target
+        return machine.initial if old is None else old
+
+    def _move(self, kind: type[Any], old: Hashable | None, new: Hashable | None) -> None:
+        if old is not None:
+            self._run(OnExit(old))
+        if new is None:
+            self._world.remove_resource(_state(kind))
+        else:
+            self._world.insert_resource(State(new), as_type=_state(kind))
+        if old is not None and new is not None:
+            self._run(OnTransition(old, new))
+        if new is not None:
+            self._run(OnEnter(new))
+        self._sent(old, new)
+
+    def _sent(self, old: Hashable | None, new: Hashable | None) -> None:
+        self._world.send(StateTransitioned(old, new))
+
+    def _register(self, machine: _Machine) -> _Machine:
+        if machine.kind in self._machines:
+            raise StateError(f"state {machine.kind.__name__} is added already", todo="add each state once")
+        self._machines[machine.kind] = machine
+        if machine.compute is None:
+            self._world.insert_resource(NextState(), as_type=_next(machine.kind))
+        return machine
+
+    def _known(self, kind: type[Any], where: str) -> None:
+        if kind not in self._machines:
+            raise StateError(
+                f"state {kind.__name__} is unknown", where=where, todo=f"add {kind.__name__} before what follows it"
+            )
+
+
+def _state(kind: type[Any]) -> Any:
+    return State[kind]  # type: ignore[valid-type]  # a type known at run time only
+
+
+def _next(kind: type[Any]) -> Any:
+    return NextState[kind]  # type: ignore[valid-type]

@@ -1,0 +1,265 @@
+"""Tasks: async functions beside the ticks; their results enter on the tick's thread, in `First`, by task id.
+
+Under `run_async` and `pump_until` a task runs on the caller's own event loop (asyncio or trio); otherwise on a
+portal thread that starts with the first task. A task never touches the world: it gets values and returns one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import sniffio
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from tickwright.ecs_core.errors import TickwrightError
+from tickwright.ecs_core.inbox import Inbox
+
+if TYPE_CHECKING:
+    from tickwright.ecs_core.world import World
+
+__all__ = ["OnDone", "Task", "TaskError", "TaskResult", "Tasks", "soon_caller"]
+
+_LOG = logging.getLogger("tickwright.tasks")
+
+
+class TaskError(TickwrightError):
+    """A task that cannot be started or waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """How a task ended: with a value, an error, or cancelled."""
+
+    value: Any = None
+    error: Exception | None = None
+    cancelled: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is a value."""
+        return self.error is None and not self.cancelled
+
+
+OnDone = Callable[["World", TaskResult], object]
+
+
+class Task:
+    """One started task; `done` turns true when its result has entered the world."""
+
+    __slots__ = ("_cancelling", "_scope", "_spawned_by", "done", "id", "name", "on_done", "owner", "result")
+
+    def __init__(self, task_id: int, name: str, on_done: OnDone | None, owner: str) -> None:
+        self.id = task_id
+        self.name = name
+        self.on_done = on_done
+        self.owner = owner
+        self.done = False
+        self.result: TaskResult | None = None
+        self._cancelling = False
+        self._scope: anyio.CancelScope | None = None
+        self._spawned_by: Callable[[Callable[[], Any]], object] | None = None
+
+    def cancel(self) -> None:
+        """Ask the task to stop at its next await; its result then says `cancelled`. From the tick's thread only."""
+        if self._cancelling or self.done:
+            return
+        self._cancelling = True
+        if self._spawned_by is not None:
+            self._spawned_by(self._cancel_scope)
+
+    def _cancel_scope(self) -> None:
+        if self._scope is not None:
+            self._scope.cancel()
+
+    def __repr__(self) -> str:
+        return f"Task({self.id}, {self.name!r}{', done' if self.done else ''})"
+
+
+class Tasks:
+    """The resource that starts tasks: `tasks.start(fetch, url, on_done=keep)`."""
+
+    def __init__(self, inbox: Inbox, *, backend: str = "asyncio") -> None:
+        self.backend = backend
+        self.owner = ""
+        self.started = 0
+        self._inbox = inbox
+        self._live: dict[int, Task] = {}
+        self._arrived: list[tuple[Task, TaskResult]] = []
+        self._portal: BlockingPortal | None = None
+        self._portal_context: AbstractContextManager[BlockingPortal] | None = None
+        self._on_loop = 0
+        self._loop_tasks: set[int] = set()
+        self._closed = False
+
+    @property
+    def in_flight(self) -> int:
+        """How many tasks have not delivered their result yet."""
+        return len(self._live)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the tasks in flight, oldest first."""
+        return [task.name for task in self._live.values()]
+
+    def start(
+        self,
+        fn: Callable[..., Awaitable[Any]],
+        *args: Any,
+        name: str = "",
+        on_done: OnDone | None = None,
+    ) -> Task:
+        """Start `await fn(*args)` beside the ticks.
+
+        Args:
+            fn: an async function; it must not touch the world.
+            args: its arguments.
+            name: for diagnostics; the function's name if empty.
+            on_done: called as `on_done(world, TaskResult)` on the tick's thread, in First of a later tick.
+
+        Raises:
+            TaskError: the app is closed.
+        """
+        label = name or getattr(fn, "__qualname__", type(fn).__name__)
+        if self._closed:
+            raise TaskError(f"task {label!r} cannot start", where="a closed app", todo="start tasks before close()")
+        self.started += 1
+        task = Task(self.started, label, on_done, self.owner)
+        self._live[task.id] = task
+        self._spawn(task, partial(self._run, task, fn, args))
+        return task
+
+    def deliver(self, world: World) -> int:
+        """Hand every finished task's result to its `on_done`, by task id; return how many there were."""
+        if not self._arrived:
+            return 0
+        arrived = sorted(self._arrived, key=lambda pair: pair[0].id)
+        self._arrived.clear()
+        for task, result in arrived:
+            del self._live[task.id]
+            self._loop_tasks.discard(task.id)
+            task.done, task.result = True, result
+        for task, result in arrived:
+            if task.on_done is not None:
+                task.on_done(world, result)
+            elif result.error is not None:
+                _LOG.error("task %s failed", task.name, exc_info=result.error)
+        return len(arrived)
+
+    def cancel_all(self, *, owner: str | None = None) -> None:
+        """Cancel every task in flight, or those of one owner."""
+        for task in list(self._live.values()):
+            if owner is None or task.owner == owner:
+                task.cancel()
+
+    def close(self) -> None:
+        """Cancel everything and stop the portal thread, waiting for its tasks' own cleanup."""
+        self._closed = True
+        self.cancel_all()
+        if self._portal is not None and self._portal_context is not None:
+            context, self._portal_context, self._portal = self._portal_context, None, None
+            context.__exit__(None, None, None)
+
+    async def drained(self) -> None:
+        """Wait until every task on this event loop has ended (after `close`)."""
+        while any(task_id in self._live for task_id in self._loop_tasks):
+            for call in self._inbox.drain():
+                call()
+            for task, _ in self._arrived:
+                self._live.pop(task.id, None)
+            self._arrived.clear()
+            await anyio.sleep(0)
+
+    def enter_loop(self) -> None:
+        """Start tasks on the running event loop until `leave_loop`."""
+        self._on_loop += 1
+
+    def leave_loop(self) -> None:
+        """Undo one `enter_loop`."""
+        self._on_loop -= 1
+
+    def check_may_block(self) -> None:
+        """Refuse to block the very event loop that a task in flight runs on.
+
+        Raises:
+            TaskError: it would wait for ever.
+        """
+        waiting = [self._live[i].name for i in self._loop_tasks if i in self._live]
+        if waiting and _in_event_loop():
+            raise TaskError(
+                "a blocking wait inside the event loop that the task runs on would never end",
+                where=f"task {waiting[0]!r}",
+                todo="await app.pump_until(...) or app.run_async(...) instead",
+            )
+
+    def _spawn(self, task: Task, run: Callable[[], Awaitable[None]]) -> None:
+        if self._on_loop and _in_event_loop():
+            self._loop_tasks.add(task.id)
+            task._spawned_by = soon_caller()
+            _spawn_here(run, task.name)
+            return
+        if self._portal is None:
+            self._portal_context = start_blocking_portal(self.backend)
+            self._portal = self._portal_context.__enter__()
+        portal = self._portal
+        task._spawned_by = portal.start_task_soon
+        portal.start_task_soon(run, name=task.name)
+
+    async def _run(self, task: Task, fn: Callable[..., Awaitable[Any]], args: tuple[Any, ...]) -> None:
+        result = TaskResult(cancelled=True)
+        try:
+            with anyio.CancelScope() as scope:
+                task._scope = scope
+                if task._cancelling:
+                    scope.cancel()
+                    await anyio.sleep(0)
+                result = TaskResult(value=await fn(*args))
+        except Exception as error:
+            result = TaskResult(error=error)
+        finally:
+            self._inbox.put(partial(self._arrived.append, (task, result)), forced=True)
+
+
+def soon_caller() -> Callable[[Callable[[], Any]], object]:
+    """Return a thread-safe function that has the running event loop call something soon."""
+    if sniffio.current_async_library() == "trio":
+        import trio
+
+        return trio.lowlevel.current_trio_token().run_sync_soon
+    import asyncio
+
+    return asyncio.get_running_loop().call_soon_threadsafe
+
+
+def _in_event_loop() -> bool:
+    try:
+        sniffio.current_async_library()
+    except sniffio.AsyncLibraryNotFoundError:
+        return False
+    return True
+
+
+def _spawn_here(run: Callable[[], Awaitable[None]], name: str) -> None:
+    """Start a task on the running event loop that outlives the caller; it catches its own errors."""
+    if sniffio.current_async_library() == "trio":
+        import trio
+
+        trio.lowlevel.spawn_system_task(run, name=name)
+        return
+    import asyncio
+
+    async def awaited() -> None:
+        await run()
+
+    keep = asyncio.get_running_loop().create_task(awaited(), name=name)
+    keep.add_done_callback(_reported)
+
+
+def _reported(task: Any) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        _LOG.error("task %s ended badly", task.get_name(), exc_info=task.exception())

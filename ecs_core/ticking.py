@@ -1,0 +1,125 @@
+"""One tick, step by step, and who may run it."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from tickwright.ecs_core.errors import TickwrightError
+from tickwright.ecs_core.schedule.labels import First, FixedUpdate, Last, PostUpdate, PreUpdate, Startup, Update
+from tickwright.ecs_core.time import FixedTime
+
+if TYPE_CHECKING:
+    from tickwright.ecs_core.app import App
+
+__all__ = ["AppClosedError", "TickError", "Ticker"]
+
+
+class TickError(TickwrightError):
+    """A tick inside a tick, or from another thread."""
+
+
+class AppClosedError(TickwrightError):
+    """Use after close."""
+
+
+class Ticker:
+    """Runs the ticks of one app and notes whether they did any work."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self.closed = False
+        self.ticking = False
+        self.arrivals = 0
+        self._thread: int | None = None
+        self._started = False
+
+    def tick(self, dt_s: float | None = None, *, frozen: bool = False) -> None:
+        """Run one tick; `frozen` leaves the clock where it is."""
+        self._enter()
+        app = self.app
+        try:
+            if frozen:
+                app.time.advance(app.time.now_ms, 0.0)
+            else:
+                delta_s = app.clock.advance(dt_s)
+                app.time.advance(app.clock.now_ms(), delta_s)
+            with app.probe.tick(app):
+                self._schedules()
+        finally:
+            self.ticking = False
+            app.pump.ticked()
+        app.failures.raise_pending()
+
+    def activity(self) -> tuple[int, int, int, int]:
+        """Return counters that stand still from one tick to the next if and only if nothing was queued or done."""
+        queues = self.app.world.events.queues.values()
+        moved = sum(queue.end + sum(reader.cursor for reader in queue.readers) for queue in queues)
+        return moved, self.arrivals, self.app.tasks.started, self.app.world.structural_changes
+
+    def check_open(self, what: str) -> None:
+        """Raise AppClosedError after close."""
+        if self.closed:
+            raise AppClosedError(f"{what}() on a closed app", expected="use before close()")
+
+    def adopt_thread(self) -> None:
+        """Let the calling thread tick from now on (the old one must have stopped)."""
+        self._thread = threading.get_ident()
+
+    def _enter(self) -> None:
+        self.check_open("update")
+        me = threading.get_ident()
+        if self._thread is None:
+            self._thread = me
+        if self._thread != me:
+            raise TickError(
+                "the app is ticked by another thread",
+                where=f"thread {threading.current_thread().name!r}",
+                expected="one thread that ticks",
+                todo="use app.post or app.call_soon, or app.ticker.adopt_thread() once the other has stopped",
+            )
+        if self.ticking:
+            raise TickError(
+                "update() inside a tick",
+                where=f"tick {self.app.time.tick}",
+                todo="queue an event or a command; what waits for it runs in the next tick",
+            )
+        self.ticking = True
+
+    def _schedules(self) -> None:
+        app, run = self.app, self.app.schedules.run
+        if not self._started:
+            self._started = True
+            run(Startup)
+        self._drain()
+        run(First)
+        app.world.events.rotate()
+        app.world.apply_due(app.time.now_ms)
+        run(PreUpdate)
+        app.states.transition()
+        self._fixed()
+        run(Update)
+        run(PostUpdate)
+        run(Last)
+        app.world.end_tick()
+
+    def _drain(self) -> None:
+        """Let in what arrived from outside: calls in order of arrival, then finished tasks by id."""
+        app = self.app
+        calls = app.inbox.drain()
+        self.arrivals += len(calls)
+        for call in calls:
+            call()
+        app.tasks.deliver(app.world)
+
+    def _fixed(self) -> None:
+        """Run FixedUpdate as often as the time asks for; its systems see a delta of one step."""
+        fixed = self.app.world.resource(FixedTime)
+        time = self.app.time
+        fixed.accumulate(time.delta_s)
+        delta_s, time.delta_s = time.delta_s, fixed.step_s
+        try:
+            while fixed.expend():
+                self.app.schedules.run(FixedUpdate)
+        finally:
+            time.delta_s = delta_s
