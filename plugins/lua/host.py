@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tickwright.plugins.lua.components import ComponentNames
 from tickwright.plugins.lua.errors import PluginError, PluginLoadError, PluginRuntimeError, UnknownPluginError
 from tickwright.plugins.lua.features import feature, manager_type
 from tickwright.plugins.lua.limits import Limits, Usage
@@ -64,6 +65,9 @@ class PluginHost:
         self.world = app.world
         self.limits = limits or Limits()
         self.tasks = LuaTasks(self)
+        self.components = ComponentNames(app.world)
+        self.commands: Any = None
+        self.shared: dict[str, tuple[str, Any]] = {}
         self.flow_doors: dict[int, FlowDoors] = {}
         self.generation_doors: dict[int, GenerationDoors] = {}
         self.compiled: dict[str, str] = {}

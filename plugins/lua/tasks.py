@@ -50,6 +50,10 @@ class LuaTasks:
     def __len__(self) -> int:
         return len(self._tasks)
 
+    def count(self, plugin: LoadedPlugin) -> int:
+        """Return how many coroutines of a plugin wait."""
+        return sum(task.plugin is plugin for task in self._tasks)
+
     def start(
         self, plugin: LoadedPlugin, handle: int, *, name: str, done: Callable[[Any], None] | None = None
     ) -> LuaTask:
@@ -159,8 +163,9 @@ class TaskDoors(Doors):
     def start(self, handle: int, name: Any) -> None:
         """Run a kept function as a coroutine from the next tick on."""
         plugin = self.plugin
-        if sum(1 for _ in range(len(plugin.host.tasks))) >= plugin.manifest.limits.registrations:
-            raise PluginValueError(f"a plugin may have {plugin.manifest.limits.registrations} tasks")
+        limit = plugin.manifest.limits.registrations
+        if plugin.host.tasks.count(plugin) >= limit:
+            raise PluginValueError(f"a plugin may have {limit} tasks at once (limits.registrations)")
         plugin.host.tasks.start(plugin, int(handle), name=optional_text(name) or "task")
 
     def waits(self, thread: int, kind: bytes, *data: Any) -> None:

@@ -264,3 +264,17 @@ def test_custom_events_reach_other_plugins_in_one_shape(tmp_path: Path) -> None:
     assert host.fake.emitted == [
         ("heard:it", {"type": "custom", "name": "workflow:completed", "payload": {"result": "approved"}})
     ]
+
+
+def test_every_method_of_the_sketches_is_there_under_its_name() -> None:
+    from tickwright.plugins.lua.schema import objects
+
+    offered = {each.type_name: {method.name for method in each.methods} for each in objects()}
+    wanted: dict[str, set[str]] = {}
+    for block in BLOCKS:
+        for kind, body in re.findall(r"^export type (\w+) = \{\n(.*?)^\}", block, re.MULTILINE | re.DOTALL):
+            wanted.setdefault(kind, set()).update(re.findall(r"^\s+(\w+): \(self: ", body, re.MULTILINE))
+    wanted = {kind: names for kind, names in wanted.items() if names}
+    assert set(wanted) == {"PluginContext", "FlowContext", "FlowManager", "GenerationContext", "GenerationManager"}
+    for kind, names in wanted.items():
+        assert names <= offered[kind], kind
