@@ -2,6 +2,7 @@
 
 from tickwright.systems.contracts.events import CustomEvent, EventTiming
 from tickwright.systems.contracts.ports import Outcome, PluginContext
+from tickwright.systems.hooks.context import HookContext
 from tickwright.systems.hooks.errors import (
     EventPayloadError,
     GlobError,
@@ -14,6 +15,8 @@ from tickwright.systems.hooks.errors import (
 )
 from tickwright.systems.hooks.failures import HookErrors, HookFailure
 from tickwright.systems.hooks.globs import Glob, compile_glob
+from tickwright.systems.hooks.manager import Hooks, SubscriptionHandle
+from tickwright.systems.hooks.plugin import HooksPlugin
 from tickwright.systems.hooks.table import HookTable
 from tickwright.systems.hooks.types import BatchHandler, CoreEvent, Handler, HookConfig, HookResult, Priority
 
@@ -28,16 +31,20 @@ __all__ = [
     "Handler",
     "HandlerError",
     "HookConfig",
+    "HookContext",
     "HookCycleError",
     "HookError",
     "HookErrors",
     "HookFailure",
     "HookResult",
     "HookTable",
+    "Hooks",
+    "HooksPlugin",
     "Outcome",
     "PluginContext",
     "Priority",
     "ReservedEventError",
+    "SubscriptionHandle",
     "UnboundHandlersError",
     "UnknownEventError",
     "compile_glob",

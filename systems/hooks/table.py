@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tickwright.systems.contracts.events import EventTiming, HookEvent
@@ -16,6 +16,7 @@ from tickwright.systems.hooks.failures import HookErrors, HookFailure
 from tickwright.systems.hooks.globs import compile_glob
 from tickwright.systems.hooks.index import Entry, SubscriptionIndex
 from tickwright.systems.hooks.names import check_event, timing_of
+from tickwright.systems.hooks.rounds import chain_text
 from tickwright.systems.hooks.types import BatchHandler, Handler, HookConfig
 
 __all__ = ["MAX_DEPTH", "HookTable", "label_of"]
@@ -140,20 +141,6 @@ def label_of(handler: object) -> str:
         handler = handler.func
     name = getattr(handler, "__qualname__", None) or type(handler).__qualname__
     return str(name).rpartition("<locals>.")[2]
-
-
-def chain_text(names: Iterable[str], *, shown: int = 12) -> str:
-    """Join event names by arrows, the repeated part once.
-
-    >>> chain_text(["a:x", "b:y", "a:x", "b:y", "a:x"])
-    'a:x -> b:y -> a:x'
-    """
-    out: list[str] = []
-    for name in names:
-        out.append(name)
-        if name in out[:-1] or len(out) == shown:
-            break
-    return " -> ".join(out)
 
 
 def _check_handler(handler: object, event: str, timing: EventTiming) -> None:
