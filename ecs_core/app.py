@@ -20,6 +20,7 @@ from tickwright.ecs_core.probe import Probe
 from tickwright.ecs_core.pump import Pump
 from tickwright.ecs_core.rng import Streams
 from tickwright.ecs_core.schedule.config import Reference
+from tickwright.ecs_core.schedule.errors import ScheduleError
 from tickwright.ecs_core.schedule.labels import ScheduleLabel
 from tickwright.ecs_core.schedule.registry import Conditions, Schedules
 from tickwright.ecs_core.schedule.schedule import Loop, Schedule
@@ -273,6 +274,18 @@ class App:
         for kind in self._resources_of.pop(owner, ()):
             if self.world.has_resource(kind):
                 self.world.remove_resource(kind)
+
+    def release_quarantine(self, name: str) -> None:
+        """Let a quarantined system run again.
+
+        Raises:
+            ScheduleError: no system of that name is in quarantine.
+        """
+        if self.failures.quarantined.pop(name, None) is None:
+            raise ScheduleError(
+                f"system {name!r} is not in quarantine", expected=", ".join(self.failures.quarantined) or "nobody is"
+            )
+        self.schedules.set_enabled(name, enabled=True)
 
     @property
     def plugins(self) -> tuple[str, ...]:

@@ -216,10 +216,10 @@ class EventReader(Generic[E]):
 
     def __iter__(self) -> Iterator[E]:
         queue = self.queue
+        end = queue.end  # what the loop's own body sends is for next time
         for first, chunk in queue.chunks(self.cursor):
             events = queue.materialise(chunk) if isinstance(chunk, EventBatch) else chunk
-            skip = self.cursor - first
-            for event in events[skip:] if skip > 0 else events:
+            for event in events[max(0, self.cursor - first) : max(0, end - first)]:
                 self.cursor += 1
                 yield event
 

@@ -114,8 +114,6 @@ class ParamContext:
                     f"an async system cannot hold {param.kind or 'this'}",
                     expected="Commands, EventWriter, Local or Res: what it stages is applied in First",
                 )
-        if any(param.access.exclusive for param in params) and any(param.query is not None for param in params):
-            raise self.error(params[0].name, "World together with a query", expected="world.query(...) inside")
         self._check_own_conflicts(params)
         return params
 
@@ -133,6 +131,8 @@ class ParamContext:
     def _check_own_conflicts(self, params: tuple[Param, ...]) -> None:
         for index, one in enumerate(params):
             for other in params[index + 1 :]:
+                if one.access.exclusive or other.access.exclusive or one.kind.startswith("Event"):
+                    continue  # one thread, one call: the system itself decides the order
                 if found := one.access.conflicts(other.access):
                     raise self.error(
                         other.name,

@@ -147,6 +147,15 @@ class Schedules:
         self.get(label).add_loop(loop)
         return loop
 
+    def set_enabled(self, name: str, *, enabled: bool) -> None:
+        """Switch every system of that name on or off; one that is off holds no events back."""
+        for schedule in self._schedules.values():
+            for entry in schedule.entries:
+                if entry.name == name:
+                    entry.system.enabled = enabled
+                    (entry.system.attach if enabled else entry.system.detach)()
+                    schedule.changed()
+
     def release(self, owner: str) -> None:
         """Take out everything of one owner."""
         for schedule in self._schedules.values():
