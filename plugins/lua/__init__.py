@@ -9,14 +9,19 @@ from tickwright.plugins.lua.errors import (
     PluginValueError,
     UnknownPluginError,
 )
+from tickwright.plugins.lua.host import PluginHost, PluginInfo
 from tickwright.plugins.lua.limits import Limits, Usage
 from tickwright.plugins.lua.manifest import Manifest, Permissions
+from tickwright.plugins.lua.plugin import LuaPlugins
 
 __all__ = [
     "Limits",
+    "LuaPlugins",
     "Manifest",
     "Permissions",
     "PluginError",
+    "PluginHost",
+    "PluginInfo",
     "PluginLimitError",
     "PluginLoadError",
     "PluginManifestError",

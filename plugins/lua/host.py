@@ -359,6 +359,11 @@ class PluginHost:
         if len(self.tasks):
             self.tasks.advance()
 
+    def flush(self) -> None:
+        """Apply what handlers and tasks staged by ctx:spawn and its kin."""
+        if self.commands is not None:
+            self.commands.apply()
+
     def report(self, error: PluginError) -> None:
         """Log an error that has no caller, and keep the last hundred."""
         self.errors.append(error)
@@ -408,5 +413,8 @@ class PluginHost:
 
     def seeds_for(self, name: str) -> tuple[int, int]:
         """Return two numbers from the world's seed and the plugin's name."""
-        base = f"{getattr(self.app, 'seed', 0)}:{name}".encode()
-        return zlib.crc32(base), zlib.adler32(base)
+        streams = getattr(self.app, "streams", None)
+        if streams is None:
+            return zlib.crc32(name.encode()), zlib.adler32(name.encode())
+        first, second = streams.stream(f"lua.{name}").integers(0, 2**31, size=2)
+        return int(first), int(second)
