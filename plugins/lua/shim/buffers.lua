@@ -46,6 +46,12 @@ local function put(bytes, offset, text, count)
     for i = 1, count do bytes[offset + i - 1] = byte(text, i) end
 end
 
+local function whole(v)
+    if type(v) ~= "number" then error("number expected by buffer, got " .. type(v), 3) end
+    if v ~= v or v == huge or v == -huge then return 0 end
+    return v < 0 and -floor(-v) or floor(v)
+end
+
 local B = {}
 env.buffer = B
 
@@ -88,16 +94,11 @@ function B.fill(b, offset, value, count)
     count = count or B.len(b) - offset
     local bytes = range(b, offset, count)
     charge(1 + floor(count / 4))
-    for i = offset, offset + count - 1 do bytes[i] = value % 256 end
+    value = whole(value) % 256
+    for i = offset, offset + count - 1 do bytes[i] = value end
 end
 
 -- Integers, little-endian -----------------------------------------------------------------------------------------
-local function whole(v)
-    if type(v) ~= "number" then error("number expected by buffer, got " .. type(v), 3) end
-    if v ~= v or v == huge or v == -huge then return 0 end
-    return v < 0 and -floor(-v) or floor(v)
-end
-
 local function integers(bits)
     local count, size = bits / 8, 2 ^ bits
     B["readu" .. bits] = function(b, offset)

@@ -53,6 +53,7 @@ function env.tonumber(v, base)
         if v == nil then error("missing argument #1 to 'tonumber'", 2) end
         return nil
     end
+    charge(1 + floor(#v / 16))
     local _, _, sign, prefix, digits = find(v, "^%s*(%-?)0([xXbB])(%x+)%s*$")
     if digits then
         local binary = prefix == "b" or prefix == "B"

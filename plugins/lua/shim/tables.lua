@@ -86,6 +86,7 @@ end
 function T.find(t, value, init)
     t = want_table(t, "find")
     local n = rawlen(t)
+    if init ~= nil and not (type(init) == "number" and init >= 1) then error("table.find begins at 1 or later", 2) end
     charge(1 + floor(n / 4))
     for i = init or 1, n do
         if rawget(t, i) == value then return i end
@@ -130,18 +131,19 @@ function T.concat(t, sep, i, j)
     if type(sep) == "number" then sep = number_text(sep) end
     i, j = i or 1, j or rawlen(t)
     if type(i) ~= "number" or type(j) ~= "number" then error("number expected as range of table.concat", 2) end
+    if i ~= floor(i) or j ~= floor(j) then error("whole number expected as range of table.concat", 2) end
+    if i > j then return "" end
+    -- Beyond 2^53 a loop over doubles would not move on.
+    if j - i > rawlen(t) or i < -2 ^ 53 or j > 2 ^ 53 then error("table.concat beyond the end of the list", 2) end
+    charge(j - i + 1)
     local parts = t
     for k = i, j do
         if type(rawget(t, k)) == "number" then
             if parts == t then
-                if j - i > rawlen(t) then error("table.concat beyond the end of the list", 2) end
-                charge(j - i + 1)
                 parts = {}
                 for l = 1, j - i + 1 do parts[l] = rawget(t, i + l - 1) end
             end
             parts[k - i + 1] = number_text(rawget(t, k))
-        elseif k - i > rawlen(t) then
-            break
         end
     end
     if parts == t then return join(t, sep, i, j) end
@@ -150,13 +152,21 @@ end
 
 -- The other functions see through a frozen table, or refuse it.
 local insert, remove, sort, move, spread = T.insert, T.remove, T.sort, T.move, T.unpack or env.unpack
-function T.insert(t, ...)
+function T.insert(t, at, ...)
     if frozen[t] then error("attempt to modify a readonly table", 2) end
-    return insert(t, ...)
+    if select("#", ...) == 0 then return insert(t, at) end
+    if type(t) == "table" and not (type(at) == "number" and at == floor(at) and at >= 1 and at <= rawlen(t) + 1) then
+        error("the position of table.insert is out of bounds", 2)
+    end
+    return insert(t, at, (...))
 end
-function T.remove(t, ...)
+function T.remove(t, at)
     if frozen[t] then error("attempt to modify a readonly table", 2) end
-    return remove(t, ...)
+    if at ~= nil and type(t) == "table" then
+        if type(at) ~= "number" then error("number expected as position of table.remove", 2) end
+        if not (at == floor(at) and at >= 1 and at <= rawlen(t)) then return nil end
+    end
+    return remove(t, at)
 end
 function T.sort(t, order)
     if frozen[t] then error("attempt to modify a readonly table", 2) end
