@@ -5,8 +5,10 @@ from tickwright.ecs_core.clock import Clock, ManualClock, SystemClock
 from tickwright.ecs_core.commands import Commands
 from tickwright.ecs_core.entity import Entity
 from tickwright.ecs_core.errors import TickwrightError
+from tickwright.ecs_core.esper_processors import EsperProcessors
 from tickwright.ecs_core.events import EventBatch, EventError, EventQueue, EventReader, Events, EventWriter
 from tickwright.ecs_core.inbox import InboxFullError
+from tickwright.ecs_core.kernel import Kernel, kernel
 from tickwright.ecs_core.observers import Observer, On
 from tickwright.ecs_core.params import Local, Param, ParamContext, Res, ResMut
 from tickwright.ecs_core.plugin import EngineContext, Plugin, PluginError, PluginGroup
@@ -59,6 +61,7 @@ __all__ = [
     "Diagnostics",
     "EngineContext",
     "Entity",
+    "EsperProcessors",
     "EventBatch",
     "EventError",
     "EventQueue",
@@ -71,6 +74,7 @@ __all__ = [
     "FixedTime",
     "FixedUpdate",
     "InboxFullError",
+    "Kernel",
     "Last",
     "Local",
     "ManualClock",
@@ -118,6 +122,7 @@ __all__ = [
     "chain",
     "every_n_ticks",
     "in_state",
+    "kernel",
     "not_",
     "on_event",
     "on_timer",

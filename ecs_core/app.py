@@ -96,6 +96,7 @@ class App:
         self._releases: list[Callable[[str], object]] = []
         self._resources_of: dict[str, list[Any]] = {}
         self._fresh: list[Plugin] = []
+        self._at_close: list[Callable[[], object]] = []
         self._adding = 0
         self._owner = ""
         for resource in (self.time, FixedTime(), self.tasks, self.failures, self.probe.diagnostics):
@@ -296,6 +297,18 @@ class App:
         """Return a schedule: `.graph()`, `.ambiguities()`, `.shuffle_seed`."""
         return self.schedules.get(label)
 
+    def use_parallel(self, *schedules: ScheduleLabel, threads: int = 2) -> App:
+        """Run schedules by the parallel executor (see `schedule.parallel` for when that pays)."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        from tickwright.ecs_core.schedule.parallel import ParallelRunner
+
+        pool = ThreadPoolExecutor(threads, thread_name_prefix="tickwright")
+        self._at_close.append(pool.shutdown)
+        for label in schedules:
+            self.schedules.use(label, lambda schedule, host: ParallelRunner(schedule, host, pool))
+        return self
+
     def run_system(self, fn: Callable[..., R]) -> R:
         """Run a function as a one-shot system now, apply what it staged and return its value."""
         system = self.schedules.system(fn, self._owner)
@@ -392,6 +405,8 @@ class App:
                 errors.append(error)
         self.ticker.closed = True
         self.tasks.close()
+        for end in self._at_close:
+            end()
         if errors:
             raise errors[0]
 

@@ -98,9 +98,13 @@ class Runner:
             if entry.system.stages:
                 pending.add(node, entry.system)
             if entry.system.enabled:
-                self._push(entry.system, self._system_step(entry, gates))
+                self._push_system(node, entry, gates)
         self._sync(pending.rest())
         self._compiled = (self.schedule.version, self.host.wrap_version)
+
+    def _push_system(self, node: int, entry: SystemEntry, gates: dict[SystemSet, SetGate]) -> None:  # noqa: ARG002
+        """Add one system's step; executors that need the node override this."""
+        self._push(entry.system, self._system_step(entry, gates))
 
     def _push(self, system: System | None, step: Step) -> None:
         self._steps.append(step)
@@ -115,26 +119,26 @@ class Runner:
                         self._push(system, param.commands.apply)
 
     def _system_step(self, entry: SystemEntry, gates: dict[SystemSet, SetGate]) -> Step:
-        system = entry.system
-        run = self.host.wrap_step(system, system.run, self.schedule)
+        run = self.host.wrap_step(entry.system, entry.system.run, self.schedule)
+        gate = self._gate(entry, gates)
+        return run if gate is None else lambda: run() if gate() else None
+
+    def _gate(self, entry: SystemEntry, gates: dict[SystemSet, SetGate]) -> Callable[[], object] | None:
+        """Return one call that asks every condition of a system and of its sets; None if there is none."""
         asked: list[Callable[[], object]] = [condition.run for condition in entry.conditions]
         for each in sorted(self.schedule.sets_of(entry), key=str):
             config = self.schedule.sets.get(each)
             if config is not None and config.conditions:
                 asked.append(gates.setdefault(each, SetGate(self, config.conditions)))
-        if not asked:
-            return run
-        if len(asked) == 1:
-            only = asked[0]
-            return lambda: run() if only() else None
+        if len(asked) < 2:
+            return asked[0] if asked else None
 
-        def gated() -> None:
+        def gate() -> bool:
             # every condition is asked, even after a no: each may keep a state of its own
             answers = [ask() for ask in asked]
-            if all(answers):
-                run()
+            return all(answers)
 
-        return gated
+        return gate
 
     def _loop_step(self, loop: Loop) -> Step:
         assert loop.inner is not None  # the plan has made it
