@@ -133,3 +133,49 @@ def run_tests(
         typer.echo(f"{len(results) - len(failed)} passed, {len(failed)} failed")
     if failed or not results:
         raise typer.Exit(1)
+
+
+@app.command("list")
+def list_plugins(
+    paths: Annotated[list[Path], typer.Argument(help="Plugin files or folders to load.")],
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
+    """Load plugins into an empty world and show what they registered, their limits and what they used."""
+    from dataclasses import asdict
+
+    try:
+        rows = _loaded(paths)
+    except TickwrightError as error:
+        raise _fail(error) from None
+    if as_json:
+        _print([asdict(row) for row in rows])
+        return
+    for row in rows:
+        registered = ", ".join(f"{count} {kind}" for kind, count in row.registered.items()) or "nothing registered"
+        typer.echo(f"{row.name} {row.version} ({row.engine}) {row.status}: {registered}")
+        used, limits = row.usage, row.limits
+        typer.echo(
+            f"    calls {used.calls}, errors {used.errors}, time {used.time_s * 1000:.1f} ms, "
+            f"fuel {used.fuel} (limit {limits.fuel} a call), "
+            f"memory {used.memory_bytes / 1024:.0f} KiB (limit {limits.memory_mb:g} MB)"
+        )
+        if row.error:
+            typer.echo(f"    {row.error}")
+
+
+def _loaded(paths: list[Path]) -> list[Any]:
+    import tickwright
+    from tickwright.ecs_core import App
+    from tickwright.plugins.lua import LuaPlugins, PluginHost
+
+    features: Any = getattr(tickwright, "DefaultPlugins", None)
+    with App() as app:
+        app.add_plugins(*([features()] if features else _features()), LuaPlugins(*paths))
+        return app.world.resource(PluginHost).list()
+
+
+def _features() -> list[Any]:
+    from tickwright.systems.hooks import HooksPlugin
+    from tickwright.systems.tools import ToolsPlugin
+
+    return [HooksPlugin(), ToolsPlugin()]

@@ -219,3 +219,23 @@ def test_the_language_server_flags_a_planted_typo(tmp_path: Path) -> None:
     (tmp_path / "bad.lua").write_text(body.format(name="emitt"))
     assert [problem for problem in diagnostics(tmp_path, "good.lua") if "emit" in str(problem["message"])] == []
     assert any("emitt" in str(problem["message"]) for problem in diagnostics(tmp_path, "bad.lua"))
+
+
+def test_list_shows_what_is_registered_and_the_limits(tmp_path: Path) -> None:
+    (tmp_path / "p.luau").write_text(
+        "local M = {}\nfunction M.init(ctx) ctx:on('note:saved', M.h) end\nfunction M.h() end\nreturn M"
+    )
+    shown = runner.invoke(app, ["list", str(tmp_path), "--json"])
+    (row,) = json.loads(shown.output)
+    assert (row["name"], row["engine"], row["status"], row["registered"]) == (
+        "p",
+        "lua54",
+        "active",
+        {"subscription": 1},
+    )
+    assert row["limits"]["fuel"] >= row["usage"]["fuel"] > 0
+    assert runner.invoke(app, ["list", str(tmp_path)]).exit_code == 0
+    (tmp_path / "p.luau").write_text("return 1 +")
+    broken = runner.invoke(app, ["list", str(tmp_path)])
+    assert broken.exit_code == 2
+    assert "p.luau:1" in broken.output
