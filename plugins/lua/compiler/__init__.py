@@ -52,6 +52,7 @@ def compile_luau(
         raise ValueError(f"no target {target!r}: expected one of {sorted(_MAX_UPVALUES)}")
     if isinstance(source, bytes):
         source = source.decode("utf-8", "surrogateescape")
+    source = source.removeprefix("\ufeff")
     key = ""
     if cache is not None:
         key = cache_key(source, target=target, fuel=fuel)

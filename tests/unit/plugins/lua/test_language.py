@@ -143,6 +143,12 @@ def test_bytes_that_are_not_utf8_survive(engine: Any) -> None:
     assert engine.run(b"local s = '\xff\xfe\\xE9' return #s, s:byte(1), s:byte(3)") == (3, 255, 233)
 
 
+def test_files_from_windows_compile(run: Any) -> None:
+    source = b"\xef\xbb\xbflocal a = 1\r\n-- note\r\nlocal s = [[x\r\ny]]\r\nerror('here')\r\n"
+    found = run(b"\xef\xbb\xbfreturn select(2, pcall(function()\r\n" + source[3:] + b"end))")
+    assert found == "t.luau:6: here"
+
+
 def test_fuel_stops_every_kind_of_loop(engine: Any) -> None:
     engine.lua.execute(
         "local k, left = ..., 50\n"
