@@ -1,0 +1,26 @@
+"""The agents feature as a plugin."""
+
+from __future__ import annotations
+
+from tickwright.ecs_core import App, Plugin
+from tickwright.systems.agents.manager import Agents
+from tickwright.systems.contracts.events import Emitted
+from tickwright.systems.contracts.ticks import TickThread
+
+__all__ = ["AgentsPlugin"]
+
+
+class AgentsPlugin(Plugin):
+    """Provide `Agents`."""
+
+    @property
+    def name(self) -> str:
+        """The feature's name."""
+        return "agents"
+
+    def build(self, app: App) -> None:
+        """Insert the manager."""
+        app.add_event(Emitted)
+        agents = Agents(app.world, TickThread(app.call_soon))
+        app.insert_resource(agents)
+        app.on_release(agents.release)
