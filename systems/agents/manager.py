@@ -125,7 +125,7 @@ class Agents:
             parent=parent or "",
             started_ms=self._world.now(),
             timeout_s=timeout_s,
-            owner=owner or tasks.owner,
+            owner=owner or self._world.current_owner,
         )
         self._records[record.id] = record
         self._running[record.id] = None

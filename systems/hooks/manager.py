@@ -109,7 +109,7 @@ class Hooks:
     ) -> SubscriptionHandle:
         """Do as `on` does, with the settings in one value."""
         entry = self._table.entry(event, handler, config, key=key)
-        entry.owner = owner = owner or self.app.tasks.owner
+        entry.owner = owner = owner or self._world.current_owner
         entry.ctx = self.context(owner)
         entry.entity = entry.order[1]
         self._entries[entry.entity] = entry
@@ -178,7 +178,7 @@ class Hooks:
                 f"{name!r} has subscribers already", expected="its timing declared first", todo="register it in build()"
             )
         self._table.timings[name] = timing
-        self._declared[name] = self.app.tasks.owner
+        self._declared[name] = self._world.current_owner
         if check is not None:
             self._schemas[name] = check
 

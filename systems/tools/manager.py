@@ -94,11 +94,12 @@ class Tools:
             description: None for the first line of the function's docstring.
             timeout_s: a call that takes longer fails with ToolTimeoutError; a plain function needs `in_thread` for it.
             in_thread: run a plain function in a worker thread; it must not touch the world.
-            owner: the plugin this belongs to.
+            owner: the plugin this belongs to; the one that is being built, if not given.
 
         Raises:
             ToolDefinitionError: another owner's name, a timeout that nothing can enforce, or a bad schema.
         """
+        owner = owner or self._world.current_owner
         self._check_definition(name, fn, timeout_s=timeout_s, in_thread=in_thread, owner=owner)
         try:
             shape = schema if schema is not None else signature_schema(fn, name="arguments")
