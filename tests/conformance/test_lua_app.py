@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -213,3 +216,40 @@ def test_removing_the_app_plugin_runs_cleanup(load: Callable[..., App]) -> None:
     app.remove_plugin("LuaPlugins")
     app.update()
     assert said == [1]
+
+
+REPLAY = """
+import sys
+from pathlib import Path
+from tickwright.ecs_core import App, ManualClock
+from tickwright.plugins.lua import LuaPlugins
+from tickwright.systems.hooks import Hooks, HooksPlugin
+with App(seed=5, clock=ManualClock()) as app:
+    app.add_plugins(HooksPlugin(), LuaPlugins(Path(sys.argv[1])))
+    app.world.resource(Hooks).on("out:put", lambda event, ctx: print(event.payload))
+    app.world.resource(Hooks).emit("in:put", {c: i for i, c in enumerate("qwertyuiop")})
+    app.run(ticks=3)
+"""
+
+
+@pytest.mark.parametrize("engine", ["lua54", "luajit"])
+def test_replays_agree_across_processes(engine: str, tmp_path: Path) -> None:
+    path = tmp_path / "p.luau"
+    path.write_text(
+        f"--!engine {engine}\n"
+        "local M = {}\nfunction M.init(ctx) ctx:on('in:put', M.h) end\nfunction M.h(e, ctx)\n"
+        "  local out, odd = {}, {}\n  for k, v in e.payload do table.insert(out, k); odd[print] = k; odd[v / 3] = v; odd[k .. v] = {} end\n"
+        "  for k, v in odd do table.insert(out, `{k}{v}` ) end\n"
+        "  for i = 1, 5 do table.insert(out, math.random(1, 1e6)) end\n"
+        "  ctx:emit('out:put', table.concat(out, ' '))\nend\nreturn M"
+    )
+    outputs = set()
+    for hash_seed in ("1", "2", "3"):
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+        done = subprocess.run(
+            [sys.executable, "-c", REPLAY, str(path)], capture_output=True, text=True, env=environment, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        outputs.add(done.stdout)
+    assert len(outputs) == 1
+    assert len(outputs.pop().split()) > 20

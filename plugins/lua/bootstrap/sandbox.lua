@@ -30,7 +30,8 @@ local function by_key(a, b)
     return a < b
 end
 
--- Tables, functions and coroutines as keys are ordered by when they were first seen by a plugin-visible call.
+-- Tables, functions and coroutines as keys are ordered by when they were first met here; among several new ones the
+-- order is the engine's, which no two processes share.
 local serials, serial = setmetatable({}, { __mode = "k" }), 0
 function K.serial(object)
     local n = serials[object]
