@@ -6,9 +6,10 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any
 
+import anyio
 import msgspec
 
-from tickwright.ecs_core import App, Tasks, World
+from tickwright.ecs_core import App, TaskResult, World
 from tickwright.systems.contracts.events import CORE_EVENTS, CustomEvent, Emitted, EventTiming, HookEvent, emit
 from tickwright.systems.contracts.ports import Outcome
 from tickwright.systems.contracts.schema import Check, Schema, SchemaError, compile_schema
@@ -49,9 +50,16 @@ class Hooks:
 
     Args:
         app: whose events these are.
+        handler_timeout_s: seconds an async handler may take; None for as long as it likes.
+
+    Raises:
+        HandlerError: a timeout that is not above zero.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, *, handler_timeout_s: float | None = None) -> None:
+        if handler_timeout_s is not None and handler_timeout_s <= 0:
+            raise HandlerError(f"handler_timeout_s={handler_timeout_s}", expected="a number above zero, or None")
+        self.handler_timeout_s = handler_timeout_s
         self.app = app
         self._world = world = app.world
         self._thread = TickThread(app.call_soon)
@@ -283,15 +291,20 @@ class Hooks:
         return CustomEvent(name=name, payload=payload)
 
     def _start_task(self, entry: Entry, event: HookEvent, waiting: Awaitable[Any]) -> None:
-        async def wait() -> Any:
-            return await waiting
+        limit_s = self.handler_timeout_s
 
-        def done(_: World, result: Any) -> None:
+        async def wait() -> Any:
+            with anyio.move_on_after(limit_s) as scope:
+                return await waiting
+            assert scope.cancelled_caught
+            raise HandlerError(f"an async handler took longer than {limit_s} s", where=entry.label)
+
+        def done(_: World, result: TaskResult) -> None:
             error = result.error
             if error is None and result.value is not None and not result.cancelled:
                 error = HandlerError("an async handler returned a value", expected="None")
             if error is not None:
                 self._table.failed(entry, event, error)
 
-        tasks = self._world.resource(Tasks)
-        tasks.start(wait, name=f"hook {entry.owner or 'host'}/{entry.label}", on_done=done)
+        with self.app.owner(entry.owner):
+            self.app.tasks.start(wait, name=f"hook {entry.owner or 'host'}/{entry.label}", on_done=done)

@@ -16,7 +16,14 @@ __all__ = ["HooksPlugin", "has_events", "tell_after", "tell_before"]
 
 
 class HooksPlugin(Plugin):
-    """Provide `Hooks` (also as `Dispatcher`), and drain the queue of events in the hook sets."""
+    """Provide `Hooks` (also as `Dispatcher`), and drain the queue of events in the hook sets.
+
+    Args:
+        handler_timeout_s: seconds an async handler may take; None for as long as it likes.
+    """
+
+    def __init__(self, *, handler_timeout_s: float | None = None) -> None:
+        self._handler_timeout_s = handler_timeout_s
 
     @property
     def name(self) -> str:
@@ -27,7 +34,7 @@ class HooksPlugin(Plugin):
         """Insert the manager and add the systems."""
         app.add_event(Emitted)
         app.add_event(Decided)
-        hooks = Hooks(app)
+        hooks = Hooks(app, handler_timeout_s=self._handler_timeout_s)
         app.insert_resource(hooks)
         app.insert_resource(hooks, as_type=Dispatcher)
         app.insert_resource(hooks.errors)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from typing import Any
 
+import anyio
 import pytest
 
 from tickwright.ecs_core import App, EventReader, ManualClock, Plugin, TickwrightError, Update
@@ -173,6 +175,45 @@ def test_async_handlers_run_as_tasks_awaited_by_settle(app: App, hooks: Hooks) -
     app.settle()
     assert heard == [1]
     assert [str(failure) for failure in hooks.errors] == ["p/fail on a:x: ValueError: async"]
+
+
+def test_an_async_handler_that_takes_too_long_is_stopped_and_reported() -> None:
+    async def slow(event: Any, ctx: Any) -> None:
+        await anyio.sleep(60)
+
+    with App(clock=ManualClock()) as app:
+        app.add_plugins(HooksPlugin(handler_timeout_s=0.01))
+        hooks = app.world.resource(Hooks)
+        hooks.on("a:x", slow)
+        hooks.emit("a:x")
+        app.settle()
+        assert [failure.error for failure in hooks.errors] == [
+            "HandlerError: an async handler took longer than 0.01 s (slow)"
+        ]
+    with pytest.raises(HandlerError, match="handler_timeout_s=0"):
+        App().add_plugins(HooksPlugin(handler_timeout_s=0))
+
+
+def test_removing_a_plugin_cancels_its_async_handlers(app: App, hooks: Hooks) -> None:
+    begun, stopped = threading.Event(), list[str]()
+
+    async def waits(event: Any, ctx: Any) -> None:
+        begun.set()
+        try:
+            await anyio.sleep(60)
+        except BaseException:
+            stopped.append(ctx.owner)
+            raise
+
+    app.add_plugins(Linter())
+    hooks.on("a:x", waits, owner="linter")
+    hooks.emit("a:x")
+    app.update()
+    assert begun.wait(10)
+    app.remove_plugin("linter")
+    app.settle()
+    assert stopped == ["linter"]
+    assert hooks.errors.total == 0
 
 
 def test_the_plugin_context_of_the_specification(app: App, hooks: Hooks, caplog: pytest.LogCaptureFixture) -> None:
