@@ -85,7 +85,7 @@ class FlowDoors(Doors):
             "flow_set": self._set,
             "flow_emit": lambda token, event, payload: self._ctx(token).emit(text(event), decode_json(payload)),
             "flow_send": lambda token, instance, action, data: self._ctx(token).send(
-                text(instance), text(action), decode_json(data)
+                _id(instance), text(action), decode_json(data)
             ),
             "flow_raise": lambda token, action, data: self._ctx(token).raise_(text(action), decode_json(data)),
         }  # fmt: skip
@@ -143,16 +143,16 @@ class FlowDoors(Doors):
         """Start an instance; return its id."""
         options = self.options(opts, "opts", ("subject", "user"))
         started = self.manager.start(text(definition), decode_json(context), **options)
-        return str(started).encode()
+        return str(int(started)).encode()
 
     def send(self, instance: bytes, action: bytes, data: Any, opts: Any) -> Any:
         """Send an action now; return the result as a table with `type`."""
-        result = self.manager.send(text(instance), text(action), decode_json(data), **self._send_options(opts))
+        result = self.manager.send(_id(instance), text(action), decode_json(data), **self._send_options(opts))
         return self.write(_result(result))
 
     def enqueue(self, instance: bytes, action: bytes, data: Any, opts: Any) -> None:
         """Queue an action for the next tick."""
-        self.manager.enqueue(text(instance), text(action), decode_json(data), **self._send_options(opts))
+        self.manager.enqueue(_id(instance), text(action), decode_json(data), **self._send_options(opts))
 
     def _send_options(self, opts: Any) -> dict[str, Any]:
         options = self.options(opts, "opts", _OPTIONS)
@@ -160,7 +160,7 @@ class FlowDoors(Doors):
 
     def get(self, instance: bytes) -> Any:
         """Return an instance as a table, or nil."""
-        found = self.manager.get(text(instance))
+        found = self.manager.get(_id(instance))
         return None if found is None else self.write(_instance(found))
 
     def query(self, query: Any) -> Any:
@@ -171,7 +171,15 @@ class FlowDoors(Doors):
 
     def can(self, instance: bytes, action: bytes) -> bool:
         """Return whether the action would be taken now."""
-        return bool(self.manager.can(text(instance), text(action)))
+        return bool(self.manager.can(_id(instance), text(action)))
+
+
+def _id(instance: Any) -> int:
+    """Return an instance's id; in Lua it is a string, because a number there is a double."""
+    label = text(instance)
+    if not label.isascii() or not label.isdigit():
+        raise PluginValueError(f"'{label}' is no flow instance", expected="an id that ctx.flows:start returned")
+    return int(label)
 
 
 def _camel(name: str) -> str:
@@ -185,7 +193,10 @@ def _result(result: Any) -> dict[str, Any]:
 
 
 def _instance(instance: Any) -> dict[str, Any]:
-    history = [msgspec.to_builtins(each) for each in instance.history]
+    history = [
+        {"from": each.from_, "to": each.to, "action": each.action, "timestamp": each.timestamp, "data": each.data}
+        for each in instance.history
+    ]
     return {
         "id": str(instance.id),
         "definitionId": instance.definition_id,
