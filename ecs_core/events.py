@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from operator import length_hint
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
@@ -65,6 +66,7 @@ class EventQueue(Generic[E]):
         self._starts: list[int] = []
         self._last_rotation = 0
         self._open: list[E] | None = None
+        self._full_at = cap
 
     def __len__(self) -> int:
         return self.end - self.start
@@ -74,14 +76,13 @@ class EventQueue(Generic[E]):
 
     def send(self, event: E) -> None:
         """Append one event."""
-        chunk = self._open
-        if chunk is None:
-            chunk = self._open = []
-            self._chunks.append(chunk)
+        if self._open is None:
+            self._open = []
+            self._chunks.append(self._open)
             self._starts.append(self.end)
-        chunk.append(event)
+        self._open.append(event)
         self.end += 1
-        if self.end - self.start > self.cap:
+        if self.end > self._full_at:
             self._overflow()
 
     def send_batch(self, columns: Mapping[str, Any]) -> None:
@@ -99,7 +100,7 @@ class EventQueue(Generic[E]):
         self._chunks.append(batch)
         self._starts.append(self.end)
         self.end += len(batch)
-        if self.end - self.start > self.cap:
+        if self.end > self._full_at:
             self._overflow()
 
     def reader(self, name: str = "") -> EventReader[E]:
@@ -129,7 +130,8 @@ class EventQueue(Generic[E]):
         self._open = None
         self.end = end
         for reader in self.readers:
-            reader.cursor = min(reader.cursor, end)
+            if reader.cursor > end:
+                reader.cursor = end
 
     def clear(self) -> None:
         """Drop everything; readers move to the end."""
@@ -148,6 +150,7 @@ class EventQueue(Generic[E]):
         """Replace the content by `chunks`, the first of which begins at position `start`."""
         self._chunks, self._starts, self._open = [], [], None
         self.start = self.end = self._last_rotation = start
+        self._full_at = start + self.cap
         for chunk in chunks:
             self._chunks.append(chunk)
             self._starts.append(self.end)
@@ -196,8 +199,9 @@ class EventQueue(Generic[E]):
             if not self._chunks:
                 self._open = None
         self.start = max(self.start, position)
+        self._full_at = self.start + self.cap
         for reader in self.readers:
-            reader.cursor = max(reader.cursor, self.start)
+            reader.pass_to(self.start)
 
 
 class EventReader(Generic[E]):
@@ -206,22 +210,42 @@ class EventReader(Generic[E]):
     Every event is seen once; one that was not reached (the loop was left early) is seen next time.
     """
 
-    __slots__ = ("cursor", "missed", "name", "queue")
+    __slots__ = ("_end", "_floor", "_running", "missed", "name", "queue")
 
     def __init__(self, queue: EventQueue[E], *, name: str = "") -> None:
         self.queue = queue
         self.name = name
-        self.cursor = queue.start
         self.missed = 0
+        self._floor = queue.start
+        self._running: Iterator[E] | None = None
+        self._end = 0
+
+    @property
+    def cursor(self) -> int:
+        """The position of the next event to be read."""
+        if self._running is None:
+            return self._floor
+        # a loop over a list iterator runs at C speed; what it has left tells where it is
+        return max(self._floor, self._end - length_hint(self._running))
+
+    @cursor.setter
+    def cursor(self, position: int) -> None:
+        self._floor, self._running = position, None
+
+    def pass_to(self, position: int) -> None:
+        """Move on to `position`, if the reader is not there yet; a running loop goes on."""
+        self._floor = max(self._floor, position)
 
     def __iter__(self) -> Iterator[E]:
-        queue = self.queue
-        end = queue.end  # what the loop's own body sends is for next time
-        for first, chunk in queue.chunks(self.cursor):
-            events = queue.materialise(chunk) if isinstance(chunk, EventBatch) else chunk
-            for event in events[max(0, self.cursor - first) : max(0, end - first)]:
-                self.cursor += 1
-                yield event
+        queue, cursor = self.queue, self.cursor
+        events: list[E] = []
+        for first, chunk in queue.chunks(cursor):
+            part = queue.materialise(chunk) if isinstance(chunk, EventBatch) else chunk
+            skip = max(0, cursor - first)
+            events.extend(part[skip:] if skip else part)
+        # the events are a copy: what the loop's own body sends is for next time
+        self._floor, self._running, self._end = cursor, iter(events), queue.end
+        return self._running
 
     def __len__(self) -> int:
         return self.queue.end - self.cursor
