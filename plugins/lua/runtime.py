@@ -25,9 +25,9 @@ _SCALARS = frozenset({bytes, int, float, bool, type(None)})
 
 
 _LAZY = {
-    **dict.fromkeys(("system", "column", "system_ready", "run_system", "run_rows", "drop_system"), "columns"),
+    **dict.fromkeys(("system", "column", "system_ready", "run_system", "run_rows", "set_events"), "columns"),
     **dict.fromkeys(("call_guard", "call_action", "call_generation"), "flows"),
-    **dict.fromkeys(("call_condition", "call_events"), "world"),
+    "call_condition": "world",
 }
 _LATE_LIBRARY = frozenset({"buffers", "texts", "times"})
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from tickwright.plugins.lua.context import nearest
@@ -15,11 +16,13 @@ from tickwright.systems.contracts.sets import UpdateSet
 
 if TYPE_CHECKING:
     from tickwright.plugins.lua.loaded import LoadedPlugin
+    from tickwright.systems.contracts.events import HookEvent
 
 __all__ = ["LuaSystem"]
 
 _SETTINGS = (
-    "schedule", "after", "before", "reads", "writes", "with", "without", "added", "changed", "every", "desc",
+    "schedule", "after", "before", "reads", "writes", "with", "without", "added", "changed", "events", "every",
+    "desc",
 )  # fmt: skip
 _SCHEDULES = ("First", "PreUpdate", "Update", "PostUpdate", "Last", "FixedUpdate", "Startup")
 _DTYPES = frozenset(
@@ -66,6 +69,8 @@ class LuaSystem:
         self._component = component
         self._waited_s = 0.0
         self.every_s = float(settings.get("every") or 0.0)
+        self.events = str(settings.get("events") or "")
+        self._heard: list[Any] = []
         self.columns = self._columns()
         self.components = list(dict.fromkeys(component_name for component_name, _, _ in self.columns))
 
@@ -87,10 +92,27 @@ class LuaSystem:
         plugin, app = self.plugin, self.plugin.host.app
         self._declare()
         function = self._function()
+        unsubscribe = self._subscribe()
         owner = f"{plugin.name}/{self.name}"
         with app.owner(owner):
             app.add_systems(self._schedule(), function, after=self._order("after"), before=self._order("before"))
-        return lambda: app.release(owner)
+
+        def remove() -> None:
+            unsubscribe()
+            app.release(owner)
+
+        return remove
+
+    def _subscribe(self) -> Callable[[], object]:
+        """Collect the events the system asked for, until its next run."""
+        if not self.events:
+            return lambda: None
+
+        def heard(event: HookEvent, _: Any) -> None:
+            self._heard.append({"type": event.event_name, **msgspec.to_builtins(event, str_keys=True)})
+
+        off: Callable[[], object] = self.plugin.host.hooks.on(self.events, heard, owner=self.plugin.name).off
+        return off
 
     def _declare(self) -> None:
         runtime = self.plugin.runtime
@@ -100,7 +122,8 @@ class LuaSystem:
             if dtype not in _DTYPES:
                 raise PluginValueError(f"column {component}.{name} is a {dtype}; systems take numbers and booleans")
             runtime.call("column", self.number, component.encode(), name.encode(), dtype.encode(), written)
-        runtime.call("column", self.number, b"", b"entity", b"uint64", False)
+        if self.columns:
+            runtime.call("column", self.number, b"", b"entity", b"uint64", False)
         runtime.call("system_ready", self.number)
 
     def _schedule(self) -> Any:
@@ -116,13 +139,17 @@ class LuaSystem:
         return [sets.get(str(name), str(name) if "." in str(name) else f"{self.plugin.name}.{name}") for name in names]
 
     def _function(self) -> Any:
-        query = self._query()
         commands, res, time = feature("", "Commands"), feature("", "Res"), feature("", "Time")
+        hints = {"commands": commands, "time": res[time], "return": None}
 
-        def run(rows: Any, commands: Any, time: Any) -> None:
+        def run_without_columns(commands: Any, time: Any) -> None:
+            self.run(None, commands, time.delta_s)
+
+        def run_over_rows(rows: Any, commands: Any, time: Any) -> None:
             self.run(rows, commands, time.delta_s)
 
-        run.__annotations__ = {"rows": query, "commands": commands, "time": res[time], "return": None}
+        run = run_over_rows if self.columns else run_without_columns
+        run.__annotations__ = {"rows": self._query(), **hints} if self.columns else hints
         run.__name__ = run.__qualname__ = self.name
         return run
 
@@ -148,12 +175,19 @@ class LuaSystem:
         self._waited_s += delta_s
         if self.every_s and self._waited_s < self.every_s:
             return
+        if self.events and not self._heard:
+            return
         dt, self._waited_s = (self._waited_s if self.every_s else delta_s), 0.0
+        heard, self._heard = self._heard, []
         host = plugin.host
         kept, host.commands = host.commands, commands
         try:
             if self.condition is None or plugin.runtime.call("call_condition", self.condition, hook=self.name)[0]:
-                for ids, *views in rows:
+                if self.events:
+                    plugin.runtime.call("set_events", self.number, plugin.runtime.write(heard), hook=self.name)
+                if rows is None:
+                    plugin.runtime.call("run_system", self.number, 0, dt, hook=f"system {self.name}")
+                for ids, *views in rows or ():
                     self._run_table(np.asarray(ids), views, dt)
         except PluginError as error:
             host.report(error)

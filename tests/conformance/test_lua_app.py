@@ -253,3 +253,30 @@ def test_replays_agree_across_processes(engine: str, tmp_path: Path) -> None:
         outputs.add(done.stdout)
     assert len(outputs) == 1
     assert len(outputs.pop().split()) > 20
+
+
+def test_a_system_without_columns_runs_in_the_schedule(load: Callable[..., App]) -> None:
+    app = load(
+        ticker="""
+local M = {}
+local ticks = 0
+function M.init(ctx)
+    ctx:system("count", { schedule = "PostUpdate", run = function(cols, n, dt) ticks += 1 end })
+    ctx:system("every", { every = 0.05, run = function(cols, n, dt) ctx:emit("every:ran", dt) end })
+    ctx:system("listen", { events = "my:event", run = function(cols, n, dt, events) ctx:emit("heard:it", #events) end })
+end
+function M.ticks() return ticks end
+return M"""
+    )
+    ran, events = heard(app, "every:ran"), heard(app, "heard:it")
+    app.world.resource(Hooks).emit("my:event", 1)
+    app.world.resource(Hooks).emit("my:event", 2)
+    for _ in range(10):
+        app.update()
+    host = app.world.resource(PluginHost)
+    assert host.call("ticker", "ticks") == 10
+    assert ran == [pytest.approx(0.064)] * 2
+    assert events == [2]
+    host.unload("ticker")
+    app.update()
+    assert app.world.resource(Hooks).subscriptions(owner="ticker") == []

@@ -164,7 +164,12 @@ function K.run_system(id, n, dt, ...)
     local f = K.handles[system.handle]
     if f == nil then error("the system is no longer registered", 0) end
     for i = 1, #system.columns do system.columns[i].bind((select(i, ...)), n) end
-    return unbind(system, n, raw.pcall(f, system.cols, n, dt))
+    return unbind(system, n, raw.pcall(f, system.cols, n, dt, system.events))
+end
+
+-- The events that a system asked for, as a list of tables.
+function K.set_events(id, events)
+    systems[id].events = events
 end
 
 -- The row form: one object that stands for the row at hand.
@@ -200,8 +205,4 @@ function K.run_rows(id, n, dt, ...)
             f(row, dt)
         end
     end))
-end
-
-function K.drop_system(id)
-    systems[id] = nil
 end

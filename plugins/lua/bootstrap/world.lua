@@ -74,7 +74,3 @@ end
 function K.call_condition(handle)
     return K.call_handle(handle) and true or false
 end
-
-function K.call_events(handle, events, dt)
-    K.call_handle(handle, events, dt)
-end

@@ -13,6 +13,7 @@ import pytest
 from tickwright.plugins.lua.errors import PluginLoadError
 from tickwright.plugins.lua.host import PluginHost
 from tickwright.plugins.lua.systems import LuaSystem
+from tickwright.systems.contracts.events import CustomEvent
 
 
 class World:
@@ -35,13 +36,19 @@ class Host(PluginHost):
         super().__init__(SimpleNamespace(world=World()))
 
     def manager(self, name: str) -> Any:
-        raise AssertionError(name)
+        assert name == "hooks"
+        return self
+
+    def on(self, event: str, handler: Any, *, owner: str) -> Any:
+        self.heard = handler
+        return SimpleNamespace(off=lambda: None)
 
 
 @pytest.fixture(params=["lua54", "luajit"])
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     def add(self: LuaSystem) -> Any:
         self._declare()
+        self._subscribe()
         self.plugin.host.added.append(self)  # type: ignore[attr-defined]
         return lambda: None
 
@@ -190,3 +197,26 @@ def test_wrong_components_are_errors_at_load(call: str, told: str, engine: str, 
         load(tmp_path, engine, f"function M.init(ctx)\n  {call}\nend")
     assert told in caught.value.what
     assert caught.value.line == 4
+
+
+def test_a_system_without_columns_runs_once_and_hears_its_events(engine: str, tmp_path: Path) -> None:
+    host = load(
+        tmp_path,
+        engine,
+        """
+local seen = {}
+function M.init(ctx)
+  ctx:system("listen", { events = "my:event", run = function(cols, n, dt, events)
+    for _, e in events do table.insert(seen, { e.name, e.payload, n }) end
+  end })
+end
+function M.seen() return seen end""",
+    )
+    (system,) = host.added
+    system.run(None, None, 0.1)
+    host.heard(CustomEvent(name="my:event", payload={"a": 1}), None)
+    host.heard(CustomEvent(name="my:event", payload=2), None)
+    for _ in range(2):
+        system.run(None, None, 0.1)
+    assert host.errors == []
+    assert host.call("p", "seen") == [["my:event", {"a": 1}, 0], ["my:event", 2, 0]]
