@@ -62,6 +62,11 @@ class Ticker:
         if self.closed:
             raise AppClosedError(f"{what}() on a closed app", expected="use before close()")
 
+    @property
+    def thread(self) -> int | None:
+        """The id of the thread that ticks; None before the first tick."""
+        return self._thread
+
     def adopt_thread(self) -> None:
         """Let the calling thread tick from now on (the old one must have stopped)."""
         self._thread = threading.get_ident()

@@ -21,6 +21,6 @@ class AgentsPlugin(Plugin):
     def build(self, app: App) -> None:
         """Insert the manager."""
         app.add_event(Emitted)
-        agents = Agents(app.world, TickThread(app.call_soon))
+        agents = Agents(app.world, TickThread(app))
         app.insert_resource(agents)
         app.on_release(agents.release)

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import anyio
 
-from tickwright.ecs_core import World
+from tickwright.ecs_core import App, World
 from tickwright.ecs_core.tasks import soon_caller
 
 __all__ = ["TickThread"]
@@ -19,17 +19,16 @@ T = TypeVar("T")
 class TickThread:
     """Run short functions on the world's own thread.
 
-    Args:
-        call_soon: the App's thread-safe entrance; what it is given runs in `First` of the next tick.
+    The world's thread is the one that ticks the App; before the first tick, the one that made this.
     """
 
-    def __init__(self, call_soon: Callable[[Callable[[World], object]], object]) -> None:
-        self.call_soon = call_soon
-        self._thread = threading.get_ident()
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._made_on = threading.get_ident()
 
     def is_here(self) -> bool:
         """Return whether the caller is on the world's thread already."""
-        return threading.get_ident() == self._thread
+        return threading.get_ident() == (self._app.ticker.thread or self._made_on)
 
     async def run(self, fn: Callable[[], T]) -> T:
         """Call `fn` on the world's thread, now if this is it, else in the next tick; raise what it raises."""
@@ -46,7 +45,7 @@ class TickThread:
                 errors.append(error)
             wake(done.set)
 
-        self.call_soon(call)
+        self._app.call_soon(call)
         await done.wait()
         if errors:
             raise errors[0]

@@ -62,7 +62,7 @@ class Hooks:
         self.handler_timeout_s = handler_timeout_s
         self.app = app
         self._world = world = app.world
-        self._thread = TickThread(app.call_soon)
+        self._thread = TickThread(app)
         self.errors = HookErrors()
         self.rounds = Rounds()
         self._table = HookTable(self.errors, self.now)
@@ -214,11 +214,18 @@ class Hooks:
         Raises:
             UnknownEventError, EventPayloadError: no such event, or it cannot have this payload.
             HookCycleError: handlers kept dispatching within each other.
+            HandlerError: from a second thread.
         """
-        return self._table.dispatch_event(event if isinstance(event, HookEvent) else self._event(event, payload))
+        return self.dispatch_event(event if isinstance(event, HookEvent) else self._event(event, payload))
 
     def dispatch_event(self, event: HookEvent, /) -> Outcome:
         """Call the event's handlers now, and say what became of it."""
+        if not self._thread.is_here():
+            raise HandlerError(
+                f"{event.name_of_event!r} is dispatched from a second thread",
+                expected="the thread that ticks",
+                todo="emit a custom event, or go through app.call_soon(...)",
+            )
         return self._table.dispatch_event(event)
 
     @property

@@ -22,7 +22,7 @@ class ToolsPlugin(Plugin):
     def build(self, app: App) -> None:
         """Insert the manager."""
         app.add_event(Emitted)
-        tools = Tools(app.world, TickThread(app.call_soon))
+        tools = Tools(app.world, TickThread(app))
         app.insert_resource(tools)
         app.insert_resource(tools, as_type=ToolCaller)
         app.on_release(tools.release)
