@@ -105,6 +105,8 @@ class LuaTasks:
         try:
             if task.thread == 0:
                 answer = runtime.call("start", task.handle, hook=task.name)
+                if not runtime.failed:
+                    runtime.release(task.handle)  # the coroutine holds the function from here on
             else:
                 written = runtime.write(value) if ok else str(value).encode("utf-8", "replace")
                 answer = runtime.call("continue", task.thread, ok, written, hook=task.name)

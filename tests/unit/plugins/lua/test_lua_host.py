@@ -469,3 +469,25 @@ def test_fennel_wants_its_compiler(tmp_path: Path) -> None:
     host = Host()
     assert host.load(tmp_path) == ["f"]
     assert host.call("f", "f") is None
+
+
+def test_precompiled_code_is_refused_before_anything_reads_it(tmp_path: Path) -> None:
+    for name, data in (("code", b"\x1bLua\x54\x00"), ("jit", b"\x1bLJ\x02")):
+        (tmp_path / f"{name}.luau").write_bytes(data)
+        with pytest.raises(PluginLoadError, match="precompiled code is not accepted"):
+            Host().load(tmp_path / f"{name}.luau")
+
+
+def test_finished_tasks_leave_nothing_behind(load: Callable[..., Host]) -> None:
+    host = load(
+        busy="""
+function M.init(ctx) M.ctx = ctx end
+function M.spawn() local t = table.create(2000, 0) M.ctx:task(function() M.kept = #t end) end"""
+    )
+    for _ in range(300):
+        host.call("busy", "spawn")
+        host.advance()
+    plugin = host._plugins["busy"]
+    plugin.runtime._lua.gccollect()
+    assert len(host.tasks) == 0
+    assert plugin.runtime.measure().memory_bytes < 1_000_000
