@@ -1,6 +1,7 @@
 """The engine: entities, components, queries, commands, events, schedules, app, clock, tasks, snapshots."""
 
 from tickwright.ecs_core.app import App, AppExit
+from tickwright.ecs_core.app_snapshot import AppSnapshotError
 from tickwright.ecs_core.clock import Clock, ManualClock, SystemClock
 from tickwright.ecs_core.commands import Commands
 from tickwright.ecs_core.entity import Entity
@@ -16,6 +17,7 @@ from tickwright.ecs_core.policy import Failure, Failures
 from tickwright.ecs_core.probe import Diagnostics
 from tickwright.ecs_core.pump import SettleError
 from tickwright.ecs_core.rng import Rng
+from tickwright.ecs_core.run_many import RunResult, run_many
 from tickwright.ecs_core.schedule import (
     First,
     FixedUpdate,
@@ -56,6 +58,7 @@ __all__ = [
     "App",
     "AppClosedError",
     "AppExit",
+    "AppSnapshotError",
     "Clock",
     "Commands",
     "Diagnostics",
@@ -94,6 +97,7 @@ __all__ = [
     "Res",
     "ResMut",
     "Rng",
+    "RunResult",
     "ScheduleCycleError",
     "ScheduleError",
     "ScheduleGraph",
@@ -128,5 +132,6 @@ __all__ = [
     "on_timer",
     "pipe",
     "resource_exists",
+    "run_many",
     "run_once",
 ]

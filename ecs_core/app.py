@@ -34,6 +34,7 @@ from tickwright.ecs_core.world import World
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from tickwright.ecs_core.app_snapshot import Section
     from tickwright.ecs_core.entity import Entity
 
 __all__ = ["App", "AppExit"]
@@ -96,6 +97,7 @@ class App:
         self._releases: list[Callable[[str], object]] = []
         self._resources_of: dict[str, list[Any]] = {}
         self._fresh: list[Plugin] = []
+        self.sections: list[Section] = []
         self._at_close: list[Callable[[], object]] = []
         self._adding = 0
         self._owner = ""
@@ -392,6 +394,24 @@ class App:
         self.inbox.put(lambda: fn(self.world))
 
     # -- state ---------------------------------------------------------------------------------
+
+    def snapshot(self) -> bytes:
+        """Return the whole app's state as bytes: world, queues, clock, random streams."""
+        from tickwright.ecs_core.app_snapshot import snapshot
+
+        return snapshot(self)
+
+    def restore(self, data: bytes) -> None:
+        """Put the app where `snapshot` was taken; its plugins must be built. Nothing changes if it fails."""
+        from tickwright.ecs_core.app_snapshot import restore
+
+        restore(self, data)
+
+    def digest(self) -> str:
+        """Return a hash of the whole app's state: same seed, clock and inputs, same digest, in any process."""
+        from tickwright.ecs_core.app_snapshot import digest
+
+        return digest(self)
 
     def close(self) -> None:
         """Clean plugins up in reverse order, cancel every task, and refuse further use. Twice is once."""

@@ -7,9 +7,11 @@ computed state follows from others and is never set.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import msgspec
 
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.schedule.labels import ScheduleLabel
@@ -134,6 +136,34 @@ class States:
         state = self._world.get_resource(_state(kind))
         return None if state is None else state.value
 
+    @property
+    def names(self) -> set[str]:
+        """Names of the machines' types, as snapshots know them."""
+        return {_name(kind) for kind in self._machines}
+
+    def saved(self) -> dict[str, Any]:
+        """Return the present and the pending value of every machine as plain data."""
+        found: dict[str, Any] = {"": self._entered}
+        for kind, machine in self._machines.items():
+            asked = None if machine.compute is not None else self._world.resource(_next(kind))
+            pending = [msgspec.to_builtins(asked.value)] if asked is not None and asked.pending else []
+            found[_name(kind)] = [msgspec.to_builtins(self.value(kind)), pending]
+        return found
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Put every machine where `saved` says; no schedule of entering or leaving runs."""
+        self._entered = bool(saved[""])
+        for kind in self._machines:
+            if _name(kind) not in saved:
+                continue
+            value, pending = saved[_name(kind)]
+            if value is None:
+                self._world.remove_resource(_state(kind))
+            else:
+                self._world.insert_resource(State(msgspec.convert(value, kind)), as_type=_state(kind))
+            for each in pending:
+                self._world.resource(_next(kind)).set(msgspec.convert(each, kind))
+
     def transition(self) -> None:
         """Carry out what was asked for: all exits and entries of one machine before the next machine's."""
         if not self._machines:
@@ -190,6 +220,10 @@ class States:
             raise StateError(
                 f"state {kind.__name__} is unknown", where=where, todo=f"add {kind.__name__} before what follows it"
             )
+
+
+def _name(kind: type[Any]) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _state(kind: type[Any]) -> Any:

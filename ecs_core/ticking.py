@@ -32,7 +32,7 @@ class Ticker:
         self.ticking = False
         self.arrivals = 0
         self._thread: int | None = None
-        self._started = False
+        self.started = False
 
     def tick(self, dt_s: float | None = None, *, frozen: bool = False) -> None:
         """Run one tick; `frozen` leaves the clock where it is."""
@@ -93,8 +93,8 @@ class Ticker:
 
     def _schedules(self) -> None:
         app, run = self.app, self.app.schedules.run
-        if not self._started:
-            self._started = True
+        if not self.started:
+            self.started = True
             run(Startup)
         self._drain()
         run(First)

@@ -83,6 +83,10 @@ class World:
         """Return whether there is such a resource."""
         return kind in self._resources
 
+    def persistent_resources(self) -> dict[Any, Any]:
+        """Return the resources that are part of snapshots, by type."""
+        return {kind: self._resources[kind] for kind in self._persistent}
+
     def remove_resource(self, kind: Any) -> Any:
         """Take a resource out and return it, None if there is none."""
         self._persistent.discard(kind)

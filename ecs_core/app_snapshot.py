@@ -1,0 +1,256 @@
+"""An app's state as bytes: sections for clock, random streams, states, resources, queues and whatever is added.
+
+Layout: magic, version, header length, header (msgpack: name, size and CRC-32 of each section), header CRC, bodies.
+Values are msgpack, columns raw buffers; never pickle. Types come from the app that restores: what the data names and
+the app does not know is one error that lists it all. A failed restore changes nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import struct
+import zlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from tickwright.ecs_core.clock import ManualClock
+from tickwright.ecs_core.errors import TickwrightError
+from tickwright.ecs_core.events import EventBatch, EventQueue
+
+if TYPE_CHECKING:
+    from tickwright.ecs_core.app import App
+
+__all__ = ["AppSnapshotError", "Section", "digest", "restore", "snapshot"]
+
+_MAGIC = b"TWAP"
+_VERSION = 1
+_HEAD = struct.Struct("<4sHI")
+_CRC = struct.Struct("<I")
+
+
+class AppSnapshotError(TickwrightError):
+    """Data that is torn, foreign, or names what this app does not have; `unknown` lists the latter."""
+
+    unknown: list[str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Section:
+    """One part of a snapshot.
+
+    Attributes:
+        save: returns the part as bytes.
+        load: checks the bytes, raises or adds to `unknown`, and returns a call that puts the part in place.
+    """
+
+    name: str
+    save: Callable[[], bytes]
+    load: Callable[[bytes, list[str]], Callable[[], object]]
+
+
+def snapshot(app: App) -> bytes:
+    """Return the app's state."""
+    bodies = [(section.name, section.save()) for section in _sections(app)]
+    header = msgspec.msgpack.encode([(name, len(body), zlib.crc32(body)) for name, body in bodies])
+    head = _HEAD.pack(_MAGIC, _VERSION, len(header)) + header + _CRC.pack(zlib.crc32(header))
+    return head + b"".join(body for _, body in bodies)
+
+
+def restore(app: App, data: bytes) -> None:
+    """Put the app where `data` says, all or nothing.
+
+    Raises:
+        AppSnapshotError: torn or foreign data, or names that this app does not know.
+    """
+    bodies = _bodies(data)
+    unknown: list[str] = []
+    sections = {section.name: section for section in _sections(app)}
+    unknown += [f"section {name}" for name in bodies if name not in sections]
+    places = [section.load(bodies[name], unknown) for name, section in sections.items() if name in bodies]
+    if unknown:
+        raise AppSnapshotError(
+            f"the snapshot names what this app does not have: {', '.join(unknown)}",
+            where="app.restore",
+            expected="the plugins and types of the app that was saved",
+            todo="add the same plugins before restoring",
+            unknown=unknown,
+        )
+    for place in places:
+        place()
+
+
+def digest(app: App) -> str:
+    """Return a hash of the app's state: equal states, equal digests, in any process."""
+    found = hashlib.blake2b(digest_size=16)
+    for section in _sections(app):
+        found.update(section.name.encode())
+        found.update(section.save())
+    return found.hexdigest()
+
+
+def _bodies(data: bytes) -> dict[str, bytes]:
+    where = "app.restore"
+    if len(data) < _HEAD.size or data[:4] != _MAGIC:
+        raise AppSnapshotError("this is no snapshot of an app", where=where, expected="what app.snapshot() returned")
+    _, version, size = _HEAD.unpack_from(data)
+    if version != _VERSION:
+        raise AppSnapshotError(f"snapshot version {version}", where=where, expected=f"version {_VERSION}")
+    torn = AppSnapshotError("the snapshot is torn", where=where, expected="all bytes, unchanged")
+    start = _HEAD.size + size
+    if len(data) < start + _CRC.size or _CRC.unpack_from(data, start)[0] != zlib.crc32(data[_HEAD.size : start]):
+        raise torn
+    position, bodies = start + _CRC.size, {}
+    for name, length, crc in msgspec.msgpack.decode(data[_HEAD.size : start], type=list[tuple[str, int, int]]):
+        body = data[position : position + length]
+        if len(body) != length or zlib.crc32(body) != crc:
+            torn.add_note(f"in section {name}")
+            raise torn
+        bodies[name] = body
+        position += length
+    return bodies
+
+
+def _sections(app: App) -> list[Section]:
+    return [
+        Section("time", lambda: _save_time(app), lambda body, _: _load_time(app, body)),
+        Section("rng", lambda: _save_rng(app), lambda body, _: _load_rng(app, body)),
+        Section("states", lambda: _save_states(app), lambda body, unknown: _load_states(app, body, unknown)),
+        Section("resources", lambda: _save_resources(app), lambda body, unknown: _load_resources(app, body, unknown)),
+        Section("queues", lambda: _save_queues(app), lambda body, unknown: _load_queues(app, body, unknown)),
+        *app.sections,
+    ]
+
+
+def _save_time(app: App) -> bytes:
+    from tickwright.ecs_core.time import FixedTime
+
+    fixed = app.world.resource(FixedTime)
+    return msgspec.msgpack.encode([dataclasses.astuple(app.time), dataclasses.astuple(fixed)])
+
+
+def _load_time(app: App, body: bytes) -> Callable[[], None]:
+    from tickwright.ecs_core.time import FixedTime
+
+    time, fixed = msgspec.msgpack.decode(body, type=tuple[list[Any], list[Any]])
+
+    def place() -> None:
+        for target, values in ((app.time, time), (app.world.resource(FixedTime), fixed)):
+            for each, value in zip(dataclasses.fields(target), values, strict=True):
+                setattr(target, each.name, value)
+        if isinstance(app.clock, ManualClock):
+            app.clock.set_ms(app.time.now_ms)
+        app.ticker.started = app.time.tick > 0
+
+    return place
+
+
+def _save_rng(app: App) -> bytes:
+    return msgspec.msgpack.encode((app.streams.seed, app.streams.state()))
+
+
+def _load_rng(app: App, body: bytes) -> Callable[[], None]:
+    seed, state = msgspec.msgpack.decode(body, type=tuple[int, dict[str, dict[str, str]]])
+    return lambda: app.streams.restore(seed, state)
+
+
+def _save_states(app: App) -> bytes:
+    return msgspec.msgpack.encode(app.states.saved())
+
+
+def _load_states(app: App, body: bytes, unknown: list[str]) -> Callable[[], None]:
+    saved = msgspec.msgpack.decode(body, type=dict[str, Any])
+    missing = [name for name in saved if name != "" and name not in app.states.names]
+    unknown += [f"state {name}" for name in missing]
+    return lambda: app.states.restore(saved)
+
+
+def _save_resources(app: App) -> bytes:
+    found = {_name(kind): _plain(value) for kind, value in app.world.persistent_resources().items()}
+    return msgspec.msgpack.encode(dict(sorted(found.items())))
+
+
+def _load_resources(app: App, body: bytes, unknown: list[str]) -> Callable[[], None]:
+    saved = msgspec.msgpack.decode(body, type=dict[str, Any])
+    kinds = {_name(kind): kind for kind in app.world.persistent_resources()}
+    unknown += [f"resource {name}" for name in saved if name not in kinds]
+    values = [(kinds[name], _build(kinds[name], value)) for name, value in saved.items() if name in kinds]
+
+    def place() -> None:
+        for kind, value in values:
+            app.world.insert_resource(value, as_type=kind, persistent=True)
+
+    return place
+
+
+def _save_queues(app: App) -> bytes:
+    queues = sorted(app.world.events.queues.items(), key=lambda pair: _name(pair[0]))
+    return msgspec.msgpack.encode([_queue_data(_name(kind), queue) for kind, queue in queues])
+
+
+def _queue_data(name: str, queue: EventQueue[Any]) -> tuple[Any, ...]:
+    chunks: list[Any] = []
+    for first, chunk in queue.chunks(queue.start):
+        skip = max(0, queue.start - first)
+        if isinstance(chunk, EventBatch):
+            columns = {
+                key: (column.dtype.str, np.ascontiguousarray(column[skip:]).tobytes())
+                for key, column in chunk.columns.items()
+            }
+            chunks.append([len(chunk) - skip, columns])
+        else:
+            chunks.append([_plain(event) for event in chunk[skip:]])
+            chunks[-1] = [-1, chunks[-1]]
+    cursors = {reader.name: reader.cursor for reader in queue.readers}
+    return name, queue.start, queue.overflowed, cursors, chunks
+
+
+def _load_queues(app: App, body: bytes, unknown: list[str]) -> Callable[[], None]:
+    kinds = {_name(kind): queue for kind, queue in app.world.events.queues.items()}
+    loaded: list[tuple[EventQueue[Any], int, int, dict[str, int], list[Any]]] = []
+    for name, start, overflowed, cursors, chunks in msgspec.msgpack.decode(body, type=list[tuple[Any, ...]]):
+        queue = kinds.get(name)
+        if queue is None:
+            unknown += [f"event {name}"] if chunks else []
+            continue
+        loaded.append((queue, start, overflowed, cursors, [_chunk(queue, *chunk) for chunk in chunks]))
+
+    def place() -> None:
+        for queue, start, overflowed, cursors, chunks in loaded:
+            queue.restore(start, chunks)
+            queue.overflowed = overflowed
+            for reader in queue.readers:
+                reader.cursor = cursors.get(reader.name, queue.end)
+
+    return place
+
+
+def _chunk(queue: EventQueue[Any], size: int, content: Any) -> Any:
+    if size < 0:
+        return [_build(queue.event_type, each) for each in content]
+    return EventBatch({key: np.frombuffer(raw, dtype).copy() for key, (dtype, raw) in content.items()}, size)
+
+
+def _name(kind: Any) -> str:
+    return f"{getattr(kind, '__module__', '')}.{getattr(kind, '__qualname__', str(kind))}"
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as plain data; objects without a msgspec form as the dict of their attributes."""
+    if dataclasses.is_dataclass(value) or isinstance(value, msgspec.Struct | dict | list | str | int | float | bytes):
+        return msgspec.to_builtins(value, builtin_types=(bytes,))
+    names = [name for base in type(value).__mro__ for name in getattr(base, "__slots__", ())]
+    attributes = {name: getattr(value, name) for name in names} | getattr(value, "__dict__", {})
+    return {name: msgspec.to_builtins(each, builtin_types=(bytes,)) for name, each in attributes.items()}
+
+
+def _build(kind: Any, data: Any) -> Any:
+    if dataclasses.is_dataclass(kind) or issubclass(kind, msgspec.Struct | dict | list | str | int | float | bytes):
+        return msgspec.convert(data, kind)
+    value = kind.__new__(kind)
+    for name, each in data.items():
+        setattr(value, name, each)
+    return value
