@@ -1,5 +1,6 @@
 """Lua plugins: Luau source in a sandbox, with hooks, flows, pipelines, components and systems."""
 
+from tickwright.plugins.lua.compiler import CompileError, compile_luau
 from tickwright.plugins.lua.errors import (
     PluginError,
     PluginLimitError,
@@ -15,6 +16,7 @@ from tickwright.plugins.lua.manifest import Manifest, Permissions
 from tickwright.plugins.lua.plugin import LuaPlugins
 
 __all__ = [
+    "CompileError",
     "Limits",
     "LuaPlugins",
     "Manifest",
@@ -29,4 +31,5 @@ __all__ = [
     "PluginValueError",
     "UnknownPluginError",
     "Usage",
+    "compile_luau",
 ]

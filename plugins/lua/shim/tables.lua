@@ -4,7 +4,7 @@ local raw, env = K.raw, K.env
 local type, error, next, select = raw.type, raw.error, raw.next, raw.select
 local rawget, rawlen, setmetatable, raw_getmetatable = raw.rawget, raw.rawlen, raw.setmetatable, raw.getmetatable
 local floor, charge, number_text = raw.math.floor, K.charge, K.number_text
-local plain_getmetatable = getmetatable
+local plain_getmetatable, force_metatable = getmetatable, debug.setmetatable
 local T = env.table
 
 -- A frozen table keeps its identity: its contents move behind it and every write is refused.
@@ -30,7 +30,9 @@ end
 function T.freeze(t)
     if want_table(t, "freeze") ~= t then return t end
     local own = raw_getmetatable(t)
-    if own and rawget(own, "__metatable") ~= nil then error("the metatable of this table is protected", 2) end
+    -- A host's list is marked by a metatable that no plugin may see; it freezes like a plain table.
+    local marked = own ~= nil and own == K.LIST
+    if own and not marked and rawget(own, "__metatable") ~= nil then error("the metatable of this table is protected", 2) end
     local contents, n = setmetatable({}, own), 0
     for key, value in next, t do
         raw.rawset(contents, key, value)
@@ -42,9 +44,10 @@ function T.freeze(t)
     for key, value in next, own or {} do mt[key] = value end
     mt.__index, mt.__newindex = contents, refuse
     mt.__len = own and rawget(own, "__len") or function() return rawlen(contents) end
-    mt.__metatable = own or false
+    mt.__metatable = not marked and own or false
     frozen[t], backing[t] = true, contents
-    return setmetatable(t, mt)
+    force_metatable(t, mt)
+    return t
 end
 
 function T.isfrozen(t)
@@ -58,8 +61,9 @@ function T.clone(t)
         n = n + 1
     end
     charge(n)
-    local mt = env.getmetatable(t)
-    return type(mt) == "table" and setmetatable(copy, raw_getmetatable(contents)) or copy
+    local own = raw_getmetatable(contents)
+    if own ~= nil and (own == K.LIST or type(env.getmetatable(t)) == "table") then return setmetatable(copy, own) end
+    return copy
 end
 
 function T.clear(t)

@@ -50,3 +50,17 @@ def test_numbers_from_the_host_do_not_wrap_around(engine_name: str) -> None:
     source = "return { f = function(x, t) return `{x * x} {t.n * t.n} {t.n % 0} {x // 0} {x}` end }"
     module = BareModule(source, engine=engine_name)
     assert module.call("f", 2**40, {"n": 2**40}) == "1.2089258196146e+24 1.2089258196146e+24 nan inf 1099511627776"
+
+
+@pytest.mark.parametrize("engine_name", ["lua54", "luajit"])
+def test_lists_of_the_host_freeze_and_clone_as_lists(engine_name: str) -> None:
+    source = """return {
+        frozen = function(t)
+            local f = table.freeze(t.items)
+            return { f, #f, f[1], table.clone(f), (pcall(function() f[1] = 2 end)), getmetatable(f) == nil }
+        end,
+        empty = function(t) return { table.clone(t.items), table.freeze(table.clone(t.items)) } end,
+    }"""
+    module = BareModule(source, engine=engine_name)
+    assert module.call("frozen", {"items": [5, 6]}) == [[5, 6], 2, 5, [5, 6], False, True]
+    assert module.call("empty", {"items": []}) == [[], []]
