@@ -210,6 +210,12 @@ class Program:
                 f"#{self.text(depth - 1)}",
                 f"math.floor({a})",
                 f"math.clamp({a}, -5, 5)",
+                f"math.sign({a})",
+                f"(({self.text(depth - 1)}):find('a') or {b})",
+                f"({self.text(depth - 1)}):len()",
+                f"(utf8.len('ab') * {a})",
+                f"(math.modf({a}))",
+                f"(({a}) * ({a}) * ({a}))",
                 f"math.round({a})",
                 f"bit32.band({a}, 255)",
                 f"(({a}) :: number)",
@@ -340,7 +346,8 @@ class Program:
         self.numbers.append(name)
         body = self._loop_body(depth)
         self.numbers.remove(name)
-        return f"for _, {name} in {{ {values} }} do {body} end"
+        form = self.rng.choice([f"_, {name} in {{ {values} }}", f"{name} in ipairs({{ {values} }})"])
+        return f"for {form} do {body} end"
 
     def _function(self, depth: int) -> str:
         name, argument = self.fresh("f"), self.fresh("n")

@@ -51,7 +51,7 @@ local function ordered_keys(t)
     for key in next, t do
         if rank[type(key)] then
             n = n + 1
-            keys[n] = key
+            keys[n] = type(key) == "number" and key * 1.0 or key
         else
             m = m + 1
             K.serial(key)
@@ -82,7 +82,7 @@ end
 local function ordered(t)
     t = K.backing[t] or t
     local n = rawlen(t)
-    local i = 0
+    local i = 0.0 -- keys are doubles too
     if n > 0 and is_pure_list(t, n) then
         return function()
             i = i + 1

@@ -58,7 +58,7 @@ env.buffer = B
 function B.create(size) return (new(size)) end
 function B.len(b)
     if not sizes[b] then error("buffer expected, got " .. type(b), 2) end
-    return sizes[b]
+    return sizes[b] * 1.0
 end
 function B.fromstring(text)
     if type(text) ~= "string" then error("string expected by buffer.fromstring, got " .. type(text), 2) end

@@ -68,6 +68,15 @@ function env.tonumber(v, base)
     return n and n * 1.0
 end
 
+-- The engine's own results are integers, which would wrap around when multiplied.
+if has_integers then
+    local select = raw.select
+    function env.select(n, ...)
+        if n == "#" then return select("#", ...) * 1.0 end
+        return select(n, ...)
+    end
+end
+
 -- Asked at every call: the library of buffers may come later, or never.
 local kind_of = env.type
 function env.typeof(v)

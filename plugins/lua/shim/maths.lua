@@ -31,7 +31,7 @@ function M.clamp(x, low, high)
 end
 
 function M.sign(x)
-    return want(x, "sign") > 0 and 1 or x < 0 and -1 or 0
+    return want(x, "sign") > 0 and 1.0 or x < 0 and -1.0 or 0.0
 end
 
 -- Half away from zero, without the error of adding 0.5 to the largest number below it.
@@ -73,7 +73,7 @@ end
 M.fmod = function(a, b) return R.fmod(want(a, "fmod") * 1.0, want(b, "fmod") * 1.0) end
 M.ldexp = function(m, e) return want(m, "ldexp") * 2.0 ^ want(e, "ldexp") end
 function M.frexp(x)
-    if want(x, "frexp") == 0 or x ~= x or x == huge or x == -huge then return x, 0 end
+    if want(x, "frexp") == 0 or x ~= x or x == huge or x == -huge then return x, 0.0 end
     local e = 0.0
     local m = abs(x)
     while m >= 1 do m, e = m / 2, e + 1 end
@@ -81,13 +81,26 @@ function M.frexp(x)
     return x < 0 and -m or m, e
 end
 
+if raw.mathtype then
+    -- The engine's own gives an integer, which has no negative zero.
+    function M.modf(x)
+        local whole = want(x, "modf") < 0 and M.ceil(x) or M.floor(x)
+        if x == whole then return whole, (x < 0 or 1 / x < 0) and -0.0 or 0.0 end
+        return whole, x - whole
+    end
+end
+local random = M.random
+if random then
+    function M.random(...) return random(...) * 1.0 end
+end
+
 -- bit32 ------------------------------------------------------------------------------------------------------------
 local band, bor, bxor, bnot, left, right
-local WORD = 4294967296
+local WORD = 4294967296.0
 
 local function word(v)
     if type(v) ~= "number" then error("number expected by bit32, got " .. type(v), 3) end
-    if v ~= v or v == huge or v == -huge then return 0 end
+    if v ~= v or v == huge or v == -huge then return 0.0 end
     if v ~= floor(v) then v = v < 0 and ceil(v) or floor(v) end
     return v % WORD
 end
@@ -116,14 +129,14 @@ local function folded(f, start)
     end
 end
 
-local B = { band = folded(band, WORD - 1), bor = folded(bor, 0), bxor = folded(bxor, 0) }
+local B = { band = folded(band, WORD - 1), bor = folded(bor, 0.0), bxor = folded(bxor, 0.0) }
 env.bit32 = B
 
 function B.btest(...) return B.band(...) ~= 0 end
 function B.bnot(a) return bnot(word(a)) end
 
 local function shift(a, n)
-    if n <= -32 or n >= 32 then return 0 end
+    if n <= -32 or n >= 32 then return 0.0 end
     return n >= 0 and left(a, n) or right(a, -n)
 end
 local function whole(n)
@@ -162,14 +175,14 @@ function B.replace(a, v, at, width)
 end
 function B.countlz(a)
     a = word(a)
-    local n = 0
+    local n = 0.0
     while n < 32 and a < WORD / 2 do a, n = a * 2, n + 1 end
     return n
 end
 function B.countrz(a)
     a = word(a)
-    if a == 0 then return 32 end
-    local n = 0
+    if a == 0 then return 32.0 end
+    local n = 0.0
     while a % 2 == 0 do a, n = a / 2, n + 1 end
     return n
 end

@@ -30,7 +30,7 @@ function K.ordered(t)
     t = K.backing and K.backing[t] or t
     for key in next, t do
         n = n + 1
-        keys[n] = key
+        keys[n] = type(key) == "number" and key * 1.0 or key
     end
     sort(keys, before)
     return function()

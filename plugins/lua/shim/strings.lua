@@ -97,7 +97,36 @@ local function with_text(f)
         return f(s, ...)
     end
 end
+-- Positions and counts are doubles too; captures may hold positions.
+local function doubled(first, ...)
+    if type(first) == "number" then first = first * 1.0 end
+    if select("#", ...) == 0 then return first end
+    return first, doubled(...)
+end
+
 if raw.mathtype then
+    local len, byte, search, match, gmatch, gsub = S.len, S.byte, S.find, S.match, S.gmatch, S.gsub
+    function S.len(s) return len(s) * 1.0 end
+    function S.byte(s, i, j)
+        if j == nil then return doubled(byte(s, i)) end
+        local codes = { byte(s, i, j) }
+        for k = 1, #codes do codes[k] = codes[k] * 1.0 end
+        return unpack(codes)
+    end
+    function S.find(...) return doubled(search(...)) end
+    function S.match(...) return doubled(match(...)) end
+    function S.gmatch(...)
+        local step = gmatch(...)
+        return function() return doubled(step()) end
+    end
+    function S.gsub(s, p, replacement, limit)
+        local f = replacement
+        if type(f) == "function" then
+            replacement = function(...) return f(doubled(...)) end
+        end
+        local text, count = gsub(s, p, replacement, limit)
+        return text, count * 1.0
+    end
     for _, name in raw.ipairs({ "byte", "len", "lower", "reverse", "sub", "upper" }) do
         S[name] = with_text(S[name])
     end

@@ -93,23 +93,23 @@ function T.find(t, value, init)
     if init ~= nil and not (type(init) == "number" and init >= 1) then error("table.find begins at 1 or later", 2) end
     charge(1 + floor(n / 4))
     for i = init or 1, n do
-        if rawget(t, i) == value then return i end
+        if rawget(t, i) == value then return i * 1.0 end
     end
     return nil
 end
 
 function T.maxn(t)
-    local most, n = 0, 0
+    local most, n = 0.0, 0
     for key in next, want_table(t, "maxn") do
         n = n + 1
-        if type(key) == "number" and key > most then most = key end
+        if type(key) == "number" and key > most then most = key * 1.0 end
     end
     charge(n)
     return most
 end
 
 function T.getn(t)
-    return rawlen(want_table(t, "getn"))
+    return rawlen(want_table(t, "getn")) * 1.0
 end
 
 function T.foreach(t, f)
@@ -185,7 +185,7 @@ function T.unpack(t, ...)
 end
 env.unpack = T.unpack
 function T.pack(...)
-    return { n = select("#", ...), ... }
+    return { n = select("#", ...) * 1.0, ... }
 end
 
 local set, get, meta = env.rawset, env.rawget, env.getmetatable
@@ -201,7 +201,7 @@ function env.next(t, key)
     return following(frozen[t] and backing[t] or t, key)
 end
 function env.rawlen(t)
-    return rawlen(backing[t] or t)
+    return rawlen(backing[t] or t) * 1.0
 end
 function env.getmetatable(t)
     local mt = meta(t)
@@ -216,10 +216,18 @@ local function step(t, i)
     local value = rawget(t, i)
     if value ~= nil then return i, value end
 end
+local function plain_step(t, i)
+    i = i + 1.0
+    local value = t[i]
+    if value ~= nil then return i, value end
+end
 function env.ipairs(t)
     if type(t) ~= "table" then error("table expected by ipairs, got " .. type(t), 2) end
-    if plain_getmetatable(t) == nil then return native(t) end
-    return step, backing[t] or t, 0
+    if plain_getmetatable(t) == nil then
+        if raw.mathtype then return plain_step, t, 0.0 end
+        return native(t)
+    end
+    return step, backing[t] or t, 0.0
 end
 
 -- `#` on LuaJIT, which ignores __len of tables.

@@ -59,11 +59,11 @@ function U.len(s, i, j)
     local n = #want_text(s, "len")
     local at, last = place(i or 1, n), place(j or -1, n)
     if at < 1 or at > n + 1 then error("initial position out of bounds in utf8.len", 2) end
-    local count = 0
+    local count = 0.0
     charge(1 + floor(n / 16))
     while at <= last do
         local code, size = decoded(s, at)
-        if not code then return nil, at end
+        if not code then return nil, at * 1.0 end
         at, count = at + size, count + 1
     end
     return count
@@ -95,7 +95,7 @@ local function next_code(s, at)
     charge(1)
     local code = decoded(s, at)
     if not code then error("invalid UTF-8 code", 2) end
-    return at, code
+    return at * 1.0, code
 end
 function U.codes(s)
     return next_code, want_text(s, "codes"), 0
@@ -114,7 +114,7 @@ function U.offset(s, n, i)
     charge(1 + floor(size / 16))
     if n == 0 then
         while at > 1 and continues(s, at) do at = at - 1 end
-        return at
+        return at * 1.0
     end
     if continues(s, at) then error("initial position is a continuation byte", 2) end
     while n < 0 and at > 1 do
@@ -127,5 +127,5 @@ function U.offset(s, n, i)
         n = n - 1
     end
     if n > 1 then return nil end
-    return at
+    return at * 1.0
 end

@@ -2,7 +2,7 @@
 local K = ...
 local raw, env = K.raw, K.env
 local type, error, select, unpack, rawget = raw.type, raw.error, raw.select, raw.unpack, raw.rawget
-local floor, format, gsub, sub = raw.math.floor, raw.string.format, raw.string.gsub, raw.string.sub
+local floor, format, gsub, sub = env.math.floor, raw.string.format, raw.string.gsub, raw.string.sub
 
 local function now_s()
     return K.now_ms() / 1000
