@@ -10,7 +10,6 @@ from tickwright.systems.hooks.errors import (
     HookCycleError,
     HookError,
     ReservedEventError,
-    UnboundHandlersError,
     UnknownEventError,
 )
 from tickwright.systems.hooks.failures import HookErrors, HookFailure
@@ -45,7 +44,6 @@ __all__ = [
     "Priority",
     "ReservedEventError",
     "SubscriptionHandle",
-    "UnboundHandlersError",
     "UnknownEventError",
     "compile_glob",
 ]

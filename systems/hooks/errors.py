@@ -6,8 +6,7 @@ HookError
 ├── ReservedEventError: a plugin emitted an event of the engine's own
 ├── EventPayloadError: a payload that its event's schema refuses
 ├── HandlerError: a handler that cannot be subscribed
-├── HookCycleError: events that keep feeding each other
-└── UnboundHandlersError: restored subscriptions whose plugins are not built
+└── HookCycleError: events that keep feeding each other
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ __all__ = [
     "HookCycleError",
     "HookError",
     "ReservedEventError",
-    "UnboundHandlersError",
     "UnknownEventError",
 ]
 
@@ -52,7 +50,3 @@ class HandlerError(HookError):
 
 class HookCycleError(HookError):
     """Events kept feeding each other past the limit of rounds or of nesting; `chain` names them."""
-
-
-class UnboundHandlersError(HookError):
-    """Restored subscriptions found no handler; `missing` lists them as `owner/handler on event`."""

@@ -136,11 +136,6 @@ class SubscriptionIndex:
             del self._buckets[entry.event]
         self._changed(bucket)
 
-    def clear(self) -> None:
-        """Take all out, and leave their `live` as it is."""
-        self._buckets.clear()
-        self._any_custom = _Bucket()
-
     def matching(self, event: HookEvent) -> tuple[Entry, ...]:
         """Return who hears of `event`, in (priority, sequence) order."""
         bucket = self._buckets.get(event.name_of_event)

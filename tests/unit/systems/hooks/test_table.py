@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from tickwright.systems.hooks import (
     HandlerError,
     HookConfig,
     HookCycleError,
+    HookErrors,
+    HookFailure,
     HookResult,
     HookTable,
     UnknownEventError,
@@ -308,3 +311,67 @@ def test_broken_host_is_a_failure_of_its_first_handler(table: HookTable) -> None
     on(table, "note:saved", host, key=7, owner="lua")
     outcome = table.dispatch_event(SAVED)
     assert "answered 0 results for 1 handlers" in outcome.errors[0]
+
+
+def test_the_error_log_keeps_the_newest_and_counts_all() -> None:
+    errors = HookErrors(kept=2)
+    for number in range(3):
+        errors.add(HookFailure(f"p{number}", "a:x", "h", "no", number))
+    assert [failure.owner for failure in errors] == ["p1", "p2"]
+    assert (errors.total, len(errors), errors.of("p2")) == (3, 2, [HookFailure("p2", "a:x", "h", "no", 2)])
+    assert "p2/h on a:x: no" in repr(errors)
+    errors.clear()
+    assert (errors.total, list(errors), dict(errors.by_handler), repr(errors)) == (0, [], {}, "HookErrors()")
+
+
+@pytest.mark.parametrize("event", [SAVE, SAVED])
+def test_an_awaitable_that_nobody_can_await_is_closed_and_reported(table: HookTable, event: HookEvent) -> None:
+    """Without tasks an async handler cannot run, and a before-handler may not hand one in by a back door."""
+    made: list[Any] = []
+
+    def sly(event: HookEvent, ctx: Any) -> Any:
+        made.append(waits(event, ctx))
+        return made[0]
+
+    on(table, event.name_of_event, sly, fail_closed=False)
+    outcome = table.dispatch_event(event)
+    assert "HandlerError" in outcome.errors[0] or "HookError" in outcome.errors[0]
+    assert made[0].cr_frame is None
+
+
+def test_many_subjects_do_not_pile_up(table: HookTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tickwright.systems.hooks.index.SUBJECTS_KEPT", 3)
+    heard: list[str] = []
+    on(table, "note:saved", says(heard, "md"), pattern="*.md")
+    for number in range(10):
+        table.dispatch_event(NoteSaved(path=f"{number}.md"))
+        table.dispatch_event(NoteSaved(path=f"{number}.txt"))
+    assert heard == ["md"] * 10
+
+
+def test_what_is_no_error_of_a_program_passes_through_and_leaves_nothing_behind(table: HookTable) -> None:
+    def stop(event: HookEvent, ctx: Any) -> None:
+        raise KeyboardInterrupt
+
+    on(table, "note:saved", stop)
+    with pytest.raises(KeyboardInterrupt):
+        table.dispatch_event(SAVED)
+    assert table.active == []
+    assert table.errors.total == 0
+
+
+def test_a_host_may_not_hide_an_endless_chain(table: HookTable) -> None:
+    host = Host([])
+    host.run = lambda event, keys: [table.dispatch_event(event) and None]  # type: ignore[method-assign]
+    on(table, "note:saved", host, key=1)
+    with pytest.raises(HookCycleError):
+        table.dispatch_event(SAVED)
+
+
+def test_labels_name_the_function_behind_partials_and_objects(table: HookTable) -> None:
+    class Callable:
+        def __call__(self, event: HookEvent, ctx: Any) -> None: ...
+
+    assert on(table, "note:saved", functools.partial(boom)).label == "boom"
+    assert on(table, "note:saved", Callable()).label == "Callable"
+    assert "Callable" in repr(on(table, "note:saved", Callable()))
