@@ -9,12 +9,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import anyio
 import pytest
 
 from tickwright.ecs_core import App, ManualClock
-from tickwright.plugins.lua import Limits, LuaPlugins, PluginHost, PluginLoadError
+from tickwright.plugins.lua import Limits, LuaPlugins, PluginHost, PluginLoadError, PluginRuntimeError
 from tickwright.systems.contracts.events import NoteBeforeSave
 from tickwright.systems.hooks import Hooks, HooksPlugin
 from tickwright.systems.tools import Tools, ToolsPlugin
@@ -216,6 +218,51 @@ def test_removing_the_app_plugin_runs_cleanup(load: Callable[..., App]) -> None:
     app.remove_plugin("LuaPlugins")
     app.update()
     assert said == [1]
+
+
+class SlowManager:
+    """Stands for generation: answers after a while, or fails."""
+
+    async def run(self, pipeline: str, variables: dict[str, Any]) -> Any:
+        await anyio.sleep(0.02)
+        if pipeline == "broken":
+            raise ValueError("no such pipeline")
+        step = SimpleNamespace(id="main", result="text", tokens_used=3, duration_ms=5)
+        return SimpleNamespace(
+            pipeline_id=pipeline, steps={"main": step}, final_result=f"about {variables['topic']}", total_tokens_used=3,
+            duration_ms=5,
+        )  # fmt: skip
+
+
+def test_a_plugin_waits_for_a_pipeline(load: Callable[..., App], monkeypatch: pytest.MonkeyPatch) -> None:
+    app = load(
+        asker="""
+local M = {}
+function M.init(ctx)
+    M.ctx = ctx
+    ctx:on("question:asked", M.ask)
+end
+function M.ask(event, ctx)
+    local result = ctx.generation:run("research", { topic = event.payload })
+    ctx:emit("question:answered", { result.finalResult, result.steps.main.tokensUsed })
+end
+function M.direct(pipeline) return M.ctx.generation:run(pipeline, { topic = "x" }).finalResult end
+function M.guarded() local ok, e = pcall(M.direct, "broken") return { ok, type(e), e } end
+return M"""
+    )
+    host = app.world.resource(PluginHost)
+    manager = host.manager
+    monkeypatch.setattr(host, "manager", lambda name: SlowManager() if name == "generation" else manager(name))
+    answers = heard(app, "question:answered")
+    app.world.resource(Hooks).emit("question:asked", "cats")
+    app.wait_until(lambda: bool(answers))
+    assert answers == [["about cats", 3]]
+    assert host.call("asker", "direct", "research") == "about x"
+    ok, kind, problem = host.call("asker", "guarded")
+    assert (ok, kind) == (False, "string")
+    assert "no such pipeline" in problem
+    with pytest.raises(PluginRuntimeError, match="no such pipeline"):
+        host.call("asker", "direct", "broken")
 
 
 REPLAY = """

@@ -1,0 +1,1 @@
+"""What `tickwright plugin new` writes."""
