@@ -12,6 +12,8 @@ __all__ = ["MAX_DEPTH", "Cursor"]
 # The targets' parsers stop at 200 levels, and one level here becomes at most three there.
 MAX_DEPTH = 60
 _NAME = Kind.NAME
+# Doubled, these are operators elsewhere.
+_OTHER_LANGUAGES = {"&": "'and'", "|": "'or'", "+": "'+= 1'"}
 
 
 class Cursor:
@@ -47,6 +49,11 @@ class Cursor:
         """Return the error for a token that cannot stand here."""
         if self.kinds[self.at] == Kind.EOF:
             return self.fail("the file ends too early", expected=expected)
+        if self.tok in _OTHER_LANGUAGES and self.tok in (
+            self.peek() if self.adjacent() else "",
+            self.texts[self.at - 1],
+        ):
+            return self.fail(f"'{self.tok * 2}' is not an operator", expected=_OTHER_LANGUAGES[self.tok])
         text = self.tok if len(self.tok) <= 40 else self.tok[:40] + "..."
         return self.fail(f"unexpected {text!r}", expected=expected)
 

@@ -115,6 +115,8 @@ class _Lexer:
         char = self.source[at]
         if char == "!" and self.source[at : at + 2] == "!=":
             return self.fail("'!=' is not an operator", at, expected="'~='")
+        if char == "!":
+            return self.fail("'!' is not an operator", at, expected="'not'")
         return self.fail(f"unexpected character {char!r}", at)
 
     def _push(self, kind: Kind, text: str, start: int) -> None:

@@ -208,6 +208,8 @@ class Parser(ExpressionSyntax):
         if not isinstance(node, (Call, MethodCall)):
             if isinstance(node, Name) and node.name == "goto":
                 raise self.fail("'goto' is not part of Luau", at, expected="continue, break or a function")
+            if self.tok == self.peek() == "+":
+                raise self.unexpected("a statement")
             raise self.fail("an expression is no statement", at, expected="a call, an assignment or a statement")
         return CallStatement(at, node)
 
