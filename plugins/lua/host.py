@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -262,6 +262,12 @@ class PluginHost:
         return PluginInfo(
             name, manifest.version, manifest.path.name, engine, status, error, manifest.limits, usage, kinds
         )
+
+    def running(self) -> Iterator[LoadedPlugin]:
+        """Yield the plugins that run, by name."""
+        for name in sorted(self._plugins):
+            if not self._plugins[name].failed:
+                yield self._plugins[name]
 
     def files(self) -> dict[str, tuple[Path, ...]]:
         """Return the files of every loaded plugin: its source, and its manifest if it has one."""

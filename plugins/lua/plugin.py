@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tickwright.ecs_core import App, Commands, Plugin, PostUpdate, PreUpdate, Res
 from tickwright.plugins.lua.host import PluginHost
 from tickwright.plugins.lua.limits import Limits
+from tickwright.plugins.lua.snapshots import lua_section
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +40,7 @@ class LuaPlugins(Plugin):
         app.insert_resource(host)
         for path in self.paths:
             host.load(path)
+        app.sections.append(lua_section(host))
         poll = self._watching(host)
 
         def advance_lua_plugins(host: Res[PluginHost]) -> None:

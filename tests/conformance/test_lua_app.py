@@ -220,6 +220,35 @@ def test_removing_the_app_plugin_runs_cleanup(load: Callable[..., App]) -> None:
     assert said == [1]
 
 
+def test_a_snapshot_holds_state_and_random_numbers(load: Callable[..., App]) -> None:
+    body = """
+local M = {}
+local c
+function M.init(ctx)
+    c = ctx
+    ctx.state.rolls = ctx.state.rolls or ctx.list({})
+end
+function M.roll()
+    table.insert(c.state.rolls, math.random(1, 1e6))
+    return c.state.rolls
+end
+return M"""
+    first = load(dice=body, seed=3)
+    dice = first.world.resource(PluginHost)
+    before = dice.call("dice", "roll")
+    saved = first.snapshot()
+    after = dice.call("dice", "roll")
+    second = load(dice=body, seed=3)
+    second.restore(saved)
+    assert second.world.resource(PluginHost).call("dice", "roll") == after
+    assert after[:1] == before
+    first.restore(saved)
+    assert dice.call("dice", "roll") == after
+    empty = load(seed=3)
+    with pytest.raises(Exception, match="Lua plugin dice"):
+        empty.restore(saved)
+
+
 class SlowManager:
     """Stands for generation: answers after a while, or fails."""
 

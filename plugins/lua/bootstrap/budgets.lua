@@ -239,6 +239,12 @@ local a, b = 1, 1
 function K.seed(x, y)
     a, b = x % 2147483562 + 1, y % 2147483398 + 1
 end
+function K.random_state()
+    return a, b
+end
+function K.set_random(x, y)
+    a, b = x, y
+end
 local function uniform()
     a = a * 40014 % 2147483563
     b = b * 40692 % 2147483399

@@ -160,6 +160,10 @@ K.state = {}
 function K.export_state()
     return encode(K.state, "ctx.state")
 end
+function K.reset_state(state)
+    for key in raw.next, K.state do K.state[key] = nil end
+    K.import_state(state)
+end
 function K.import_state(state)
     for key, value in raw.next, state do K.state[key] = value end
 end
