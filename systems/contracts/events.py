@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
+from functools import reduce
+from operator import or_
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import msgspec
 
@@ -59,7 +61,7 @@ class EventTiming(Enum):
     AFTER = "after"
 
 
-class HookEvent(msgspec.Struct, frozen=True, kw_only=True):
+class HookEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     """Base of everything a hook can subscribe to; subclasses give a name, a timing and the field patterns match."""
 
     event_name: ClassVar[str] = ""
@@ -77,7 +79,7 @@ class HookEvent(msgspec.Struct, frozen=True, kw_only=True):
         return str(getattr(self, self.subject_field)) if self.subject_field else ""
 
 
-class NoteBeforeSave(HookEvent, frozen=True, kw_only=True):
+class NoteBeforeSave(HookEvent, frozen=True, kw_only=True, tag="note:before_save"):
     """A note is about to be written."""
 
     event_name: ClassVar[str] = "note:before_save"
@@ -87,7 +89,7 @@ class NoteBeforeSave(HookEvent, frozen=True, kw_only=True):
     content: str
 
 
-class NoteSaved(HookEvent, frozen=True, kw_only=True):
+class NoteSaved(HookEvent, frozen=True, kw_only=True, tag="note:saved"):
     """A note was written."""
 
     event_name: ClassVar[str] = "note:saved"
@@ -95,7 +97,7 @@ class NoteSaved(HookEvent, frozen=True, kw_only=True):
     path: str
 
 
-class NoteBeforeDelete(HookEvent, frozen=True, kw_only=True):
+class NoteBeforeDelete(HookEvent, frozen=True, kw_only=True, tag="note:before_delete"):
     """A note is about to be deleted."""
 
     event_name: ClassVar[str] = "note:before_delete"
@@ -104,7 +106,7 @@ class NoteBeforeDelete(HookEvent, frozen=True, kw_only=True):
     path: str
 
 
-class NoteDeleted(HookEvent, frozen=True, kw_only=True):
+class NoteDeleted(HookEvent, frozen=True, kw_only=True, tag="note:deleted"):
     """A note was deleted."""
 
     event_name: ClassVar[str] = "note:deleted"
@@ -112,7 +114,7 @@ class NoteDeleted(HookEvent, frozen=True, kw_only=True):
     path: str
 
 
-class NoteParsed(HookEvent, frozen=True, kw_only=True):
+class NoteParsed(HookEvent, frozen=True, kw_only=True, tag="note:parsed"):
     """A note's text was parsed; `blocks` are its blocks in document order."""
 
     event_name: ClassVar[str] = "note:parsed"
@@ -121,7 +123,7 @@ class NoteParsed(HookEvent, frozen=True, kw_only=True):
     blocks: Any = ()
 
 
-class ToolBefore(HookEvent, frozen=True, kw_only=True):
+class ToolBefore(HookEvent, frozen=True, kw_only=True, tag="tool:before"):
     """A tool is about to run."""
 
     event_name: ClassVar[str] = "tool:before"
@@ -131,7 +133,7 @@ class ToolBefore(HookEvent, frozen=True, kw_only=True):
     args: Any
 
 
-class ToolAfter(HookEvent, frozen=True, kw_only=True):
+class ToolAfter(HookEvent, frozen=True, kw_only=True, tag="tool:after"):
     """A tool returned."""
 
     event_name: ClassVar[str] = "tool:after"
@@ -140,7 +142,7 @@ class ToolAfter(HookEvent, frozen=True, kw_only=True):
     result: Any
 
 
-class ToolError(HookEvent, frozen=True, kw_only=True):
+class ToolError(HookEvent, frozen=True, kw_only=True, tag="tool:error"):
     """A tool raised, or ran out of time."""
 
     event_name: ClassVar[str] = "tool:error"
@@ -149,7 +151,7 @@ class ToolError(HookEvent, frozen=True, kw_only=True):
     error: str
 
 
-class AgentTaskStarted(HookEvent, frozen=True, kw_only=True):
+class AgentTaskStarted(HookEvent, frozen=True, kw_only=True, tag="agent:task_started"):
     """An agent's task began."""
 
     event_name: ClassVar[str] = "agent:task_started"
@@ -158,7 +160,7 @@ class AgentTaskStarted(HookEvent, frozen=True, kw_only=True):
     task_id: str
 
 
-class AgentTaskCompleted(HookEvent, frozen=True, kw_only=True):
+class AgentTaskCompleted(HookEvent, frozen=True, kw_only=True, tag="agent:task_completed"):
     """An agent's task ended with a result."""
 
     event_name: ClassVar[str] = "agent:task_completed"
@@ -168,7 +170,7 @@ class AgentTaskCompleted(HookEvent, frozen=True, kw_only=True):
     task_id: str = ""
 
 
-class AgentTaskFailed(HookEvent, frozen=True, kw_only=True):
+class AgentTaskFailed(HookEvent, frozen=True, kw_only=True, tag="agent:task_failed"):
     """An agent's task raised."""
 
     event_name: ClassVar[str] = "agent:task_failed"
@@ -178,7 +180,7 @@ class AgentTaskFailed(HookEvent, frozen=True, kw_only=True):
     error: str
 
 
-class AgentTaskTimedOut(HookEvent, frozen=True, kw_only=True):
+class AgentTaskTimedOut(HookEvent, frozen=True, kw_only=True, tag="agent:task_timed_out"):
     """An agent's task ran out of time."""
 
     event_name: ClassVar[str] = "agent:task_timed_out"
@@ -187,7 +189,7 @@ class AgentTaskTimedOut(HookEvent, frozen=True, kw_only=True):
     task_id: str
 
 
-class AgentTaskCancelled(HookEvent, frozen=True, kw_only=True):
+class AgentTaskCancelled(HookEvent, frozen=True, kw_only=True, tag="agent:task_cancelled"):
     """An agent's task was cancelled."""
 
     event_name: ClassVar[str] = "agent:task_cancelled"
@@ -196,7 +198,7 @@ class AgentTaskCancelled(HookEvent, frozen=True, kw_only=True):
     task_id: str
 
 
-class FlowStarted(HookEvent, frozen=True, kw_only=True):
+class FlowStarted(HookEvent, frozen=True, kw_only=True, tag="flow:started"):
     """A flow instance came into being."""
 
     event_name: ClassVar[str] = "flow:started"
@@ -207,7 +209,7 @@ class FlowStarted(HookEvent, frozen=True, kw_only=True):
     subject_: str = msgspec.field(default="", name="subject")
 
 
-class FlowTransitioned(HookEvent, frozen=True, kw_only=True):
+class FlowTransitioned(HookEvent, frozen=True, kw_only=True, tag="flow:transitioned"):
     """A flow instance committed a macrostep."""
 
     event_name: ClassVar[str] = "flow:transitioned"
@@ -219,7 +221,7 @@ class FlowTransitioned(HookEvent, frozen=True, kw_only=True):
     action: str
 
 
-class FlowRejected(HookEvent, frozen=True, kw_only=True):
+class FlowRejected(HookEvent, frozen=True, kw_only=True, tag="flow:rejected"):
     """An action was refused; the instance is as it was."""
 
     event_name: ClassVar[str] = "flow:rejected"
@@ -232,7 +234,7 @@ class FlowRejected(HookEvent, frozen=True, kw_only=True):
     reason: str = ""
 
 
-class FlowFinished(HookEvent, frozen=True, kw_only=True):
+class FlowFinished(HookEvent, frozen=True, kw_only=True, tag="flow:finished"):
     """A flow instance reached a final state."""
 
     event_name: ClassVar[str] = "flow:finished"
@@ -243,7 +245,7 @@ class FlowFinished(HookEvent, frozen=True, kw_only=True):
     output: Any = None
 
 
-class PipelineStarted(HookEvent, frozen=True, kw_only=True):
+class PipelineStarted(HookEvent, frozen=True, kw_only=True, tag="pipeline:started"):
     """A pipeline run began."""
 
     event_name: ClassVar[str] = "pipeline:started"
@@ -252,7 +254,7 @@ class PipelineStarted(HookEvent, frozen=True, kw_only=True):
     run: str
 
 
-class PipelineBeforeStep(HookEvent, frozen=True, kw_only=True):
+class PipelineBeforeStep(HookEvent, frozen=True, kw_only=True, tag="pipeline:before_step"):
     """A step is about to ask its model; a handler may change `prompt` or cancel."""
 
     event_name: ClassVar[str] = "pipeline:before_step"
@@ -265,7 +267,7 @@ class PipelineBeforeStep(HookEvent, frozen=True, kw_only=True):
     branch: int = -1
 
 
-class PipelineStepFinished(HookEvent, frozen=True, kw_only=True):
+class PipelineStepFinished(HookEvent, frozen=True, kw_only=True, tag="pipeline:step_finished"):
     """A step ended, whatever its status."""
 
     event_name: ClassVar[str] = "pipeline:step_finished"
@@ -278,7 +280,7 @@ class PipelineStepFinished(HookEvent, frozen=True, kw_only=True):
     branch: int = -1
 
 
-class PipelineChunk(HookEvent, frozen=True, kw_only=True):
+class PipelineChunk(HookEvent, frozen=True, kw_only=True, tag="pipeline:chunk"):
     """A piece of a step's text arrived."""
 
     event_name: ClassVar[str] = "pipeline:chunk"
@@ -291,7 +293,7 @@ class PipelineChunk(HookEvent, frozen=True, kw_only=True):
     branch: int = -1
 
 
-class PipelineFinished(HookEvent, frozen=True, kw_only=True):
+class PipelineFinished(HookEvent, frozen=True, kw_only=True, tag="pipeline:finished"):
     """A pipeline run ended with a result."""
 
     event_name: ClassVar[str] = "pipeline:finished"
@@ -301,7 +303,7 @@ class PipelineFinished(HookEvent, frozen=True, kw_only=True):
     final_result: str
 
 
-class PipelineFailed(HookEvent, frozen=True, kw_only=True):
+class PipelineFailed(HookEvent, frozen=True, kw_only=True, tag="pipeline:failed"):
     """A pipeline run failed or was cancelled."""
 
     event_name: ClassVar[str] = "pipeline:failed"
@@ -311,7 +313,7 @@ class PipelineFailed(HookEvent, frozen=True, kw_only=True):
     error: str
 
 
-class CustomEvent(HookEvent, frozen=True, kw_only=True):
+class CustomEvent(HookEvent, frozen=True, kw_only=True, tag="custom"):
     """Any event outside the reserved prefixes, as `prefix:name` with a payload of plain data."""
 
     event_name: ClassVar[str] = "custom"
@@ -359,18 +361,24 @@ CORE_EVENTS: Mapping[str, type[HookEvent]] = MappingProxyType(
 """Every event of the engine's own by the name subscribers use; `custom` stands for all the others."""
 
 
+if TYPE_CHECKING:
+    _Event: TypeAlias = HookEvent
+else:
+    _Event = reduce(or_, CORE_EVENTS.values())  # what a snapshot reads a queued event back as, told by its `type`
+
+
 class Emitted(msgspec.Struct, frozen=True):
     """One queued hook event, as it waits for the dispatch systems; `owner` is the plugin it came from."""
 
-    event: HookEvent
+    event: _Event
     owner: str = ""
 
 
 class Decided(msgspec.Struct, frozen=True):
     """What the subscribers made of a queued before-event: sent on its own queue, for systems in `UpdateSet.COMMIT`."""
 
-    original: HookEvent
-    event: HookEvent
+    original: _Event
+    event: _Event
     cancelled: bool = False
     reason: str = ""
 

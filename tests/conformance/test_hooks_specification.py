@@ -41,6 +41,7 @@ def test_a_variant_has_its_name_fields_and_timing(kind: type[HookEvent]) -> None
     assert [field.name for field in msgspec.structs.fields(kind)][: len(fields)] == fields
     assert (kind.timing is EventTiming.BEFORE) is (kind.__name__ in BEFORE)
     assert kind.subject_field in fields
+    assert kind.__struct_config__.tag == name
 
 
 def test_priorities_and_timings() -> None:
@@ -101,3 +102,9 @@ def test_the_specifications_own_plugin_behaves_as_written(caplog: pytest.LogCapt
         assert full.event.content == "x\n<!-- modified: 7000 -->"
     assert found == [{"count": 2}]
     assert [record.getMessage() for record in caplog.records] == ["Saved: a.md"]
+
+
+@pytest.mark.parametrize("name", CORE_EVENTS)
+def test_an_event_as_plain_data_says_its_type(name: str) -> None:
+    kind = CORE_EVENTS[name]
+    assert (kind.event_name, kind.__struct_config__.tag, kind.__struct_config__.tag_field) == (name, name, "type")

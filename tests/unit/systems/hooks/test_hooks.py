@@ -13,6 +13,7 @@ from tickwright.systems.contracts.events import (
     CustomEvent,
     Decided,
     EventTiming,
+    FlowTransitioned,
     NoteBeforeSave,
     NoteSaved,
     emit,
@@ -297,3 +298,27 @@ def test_64_rounds_are_allowed(app: App, hooks: Hooks) -> None:
     hooks.emit("a:x", 1)
     app.update()
     assert heard == list(range(1, 65))
+
+
+def test_queued_events_survive_a_snapshot_with_their_types() -> None:
+    def build() -> tuple[App, list[Any]]:
+        app, heard = App(clock=ManualClock()), list[Any]()
+        app.add_plugins(HooksPlugin())
+        for name in ("custom", "note:saved", "flow:transitioned"):
+            app.world.resource(Hooks).on(name, lambda e, c: heard.append(e))
+        return app, heard
+
+    events = [
+        CustomEvent(name="a:x", payload={"n": [1, None]}),
+        NoteSaved(path="p"),
+        FlowTransitioned(definition="d", instance="1", from_="a", to="b", action="go"),
+    ]
+    app, _ = build()
+    for event in events:
+        emit(app.world, event)
+    later, heard = build()
+    later.restore(app.snapshot())
+    later.update()
+    assert heard == events
+    app.close()
+    later.close()
