@@ -1,0 +1,113 @@
+"""Guards compiled to closures that return None when they hold, else (guard's name, reason)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from tickwright.systems.contracts.json import EMPTY
+from tickwright.systems.flows.errors import FlowDefinitionError
+from tickwright.systems.flows.expr import compile_expr
+
+__all__ = ["Check", "Failure", "Functions", "guard_check"]
+
+Failure: TypeAlias = tuple[str, str]
+Functions: TypeAlias = Callable[[str, str], Callable[..., Any]]
+"""(name, path in the document) -> the function, or a FlowDefinitionError."""
+Check: TypeAlias = Callable[[Any], "Failure | None"]
+"""A guard over a running step (`step.Run`)."""
+
+
+def guard_check(guard: Any, path: str, functions: Functions, resolve: Callable[[str], int]) -> Check:
+    """Compile one guard of the document; `resolve` finds the state that `{in: ...}` names."""
+    if isinstance(guard, str):
+        return _named(guard, functions(guard, path), EMPTY)
+    if not isinstance(guard, Mapping) or not guard:
+        raise FlowDefinitionError(f"{guard!r} is no guard", where=path, expected="a name or an object", path=path)
+    if "type" in guard:
+        return _named(str(guard["type"]), functions(str(guard["type"]), path), guard.get("params", EMPTY))
+    if len(guard) != 1:
+        raise FlowDefinitionError("a guard has one key", where=path, expected="and, or, not, in or expr", path=path)
+    ((kind, value),) = guard.items()
+    if kind in ("and", "or") and isinstance(value, list | tuple) and value:
+        parts = [guard_check(each, f"{path}.{kind}[{i}]", functions, resolve) for i, each in enumerate(value)]
+        return _every(parts) if kind == "and" else _some(parts)
+    if kind == "not":
+        return _not(guard_check(value, f"{path}.not", functions, resolve), value)
+    if kind == "in":
+        return _in(resolve(str(value)), str(value))
+    if kind == "expr":
+        return _expr(str(value), compile_expr(str(value), f"{path}.expr")[0])
+    raise FlowDefinitionError(
+        f"{kind!r} is no guard", where=path, expected="and, or (lists), not, in, expr, type", path=path
+    )
+
+
+def _named(name: str, function: Callable[..., Any], params: Any) -> Check:
+    def check(run: Any) -> Failure | None:
+        ctx = run.ctx
+        ctx._params, ctx._guarding = params, True
+        try:
+            answer = function(ctx, run.event)
+        except Exception as error:
+            return name, f"{type(error).__name__}: {error}"
+        finally:
+            ctx._guarding = False
+        if answer is True:
+            return None
+        passed, reason = answer if isinstance(answer, tuple) and len(answer) == 2 else (answer, None)
+        if passed:
+            return None
+        return name, str(reason) if reason else f"guard `{name}` returned false"
+
+    return check
+
+
+def _every(parts: list[Check]) -> Check:
+    def check(run: Any) -> Failure | None:
+        for part in parts:
+            if (failure := part(run)) is not None:
+                return failure
+        return None
+
+    return check
+
+
+def _some(parts: list[Check]) -> Check:
+    def check(run: Any) -> Failure | None:
+        first: Failure | None = None
+        for part in parts:
+            if (failure := part(run)) is None:
+                return None
+            first = first or failure
+        return first
+
+    return check
+
+
+def _not(part: Check, guard: Any) -> Check:
+    name = guard if isinstance(guard, str) else "not"
+
+    def check(run: Any) -> Failure | None:
+        failure = part(run)
+        if failure is not None and ": " in failure[1] and failure[1].split(":", 1)[0].endswith("Error"):
+            return failure  # a guard that raised fails closed, also under `not`
+        return None if failure is not None else (f"not {name}", f"guard `{name}` returned true")
+
+    return check
+
+
+def _in(state: int, name: str) -> Check:
+    failure = (f"in {name}", f"state `{name}` is not active")
+    return lambda run: None if state in run.config.active else failure
+
+
+def _expr(text: str, code: Callable[[Any], Any]) -> Check:
+    def check(run: Any) -> Failure | None:
+        try:
+            held = code((run.ctx.context(), run.event))
+        except Exception as error:
+            return text, f"{type(error).__name__}: {error}"
+        return None if held else (text, f"guard `{text}` returned false")
+
+    return check
