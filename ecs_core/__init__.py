@@ -16,6 +16,7 @@ from tickwright.ecs_core.plugin import EngineContext, Plugin, PluginError, Plugi
 from tickwright.ecs_core.policy import Failure, Failures
 from tickwright.ecs_core.probe import Diagnostics
 from tickwright.ecs_core.pump import SettleError
+from tickwright.ecs_core.recorder import Recorder, RecorderError
 from tickwright.ecs_core.rng import Rng
 from tickwright.ecs_core.run_many import RunResult, run_many
 from tickwright.ecs_core.schedule import (
@@ -94,6 +95,8 @@ __all__ = [
     "PluginGroup",
     "PostUpdate",
     "PreUpdate",
+    "Recorder",
+    "RecorderError",
     "Res",
     "ResMut",
     "Rng",

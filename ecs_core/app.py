@@ -91,7 +91,7 @@ class App:
         self.schedules = Schedules(self.world, self.streams, self.probe)
         self.states = States(self.world, self.schedules.run)
         self.ticker = Ticker(self)
-        self.pump = Pump(self)
+        self.pump = Pump(self, self.world.events.register(AppExit).reader("app.run"))
         self.plugin_context: Callable[[App, str], Any] = EngineContext
         self._plugins: dict[str, Plugin] = {}
         self._releases: list[Callable[[str], object]] = []
@@ -104,7 +104,6 @@ class App:
         for resource in (self.time, FixedTime(), self.tasks, self.failures, self.probe.diagnostics):
             self.world.insert_resource(resource)
         self.world.set_now(lambda: self.time.now_ms)
-        self.world.events.register(AppExit)
 
     # -- registering ---------------------------------------------------------------------------
 

@@ -29,11 +29,11 @@ class SettleError(TickwrightError):
 class Pump:
     """Everything that calls `tick` again and again."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, exits: EventReader[Any]) -> None:
         self.app = app
+        self._exits = exits
         self._pumping = False
         self._wakers: list[Callable[[], None]] = []
-        self._exits: EventReader[Any] | None = None
 
     def ticked(self) -> None:
         """Tell whoever waits for another's ticks that one has ended."""
@@ -143,11 +143,6 @@ class Pump:
         self.ticked()
 
     def _exit_code(self) -> int | None:
-        from tickwright.ecs_core.app import AppExit
-
-        queue = self.app.world.events.register(AppExit)
-        if self._exits is None:
-            self._exits = queue.reader("app.run")
         found = self._exits.read()
         return found[-1].code if found else None
 

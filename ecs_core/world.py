@@ -72,7 +72,7 @@ class World:
             found: R = self._resources[kind]
         except KeyError:
             name = getattr(kind, "__name__", str(kind))
-            raise ResourceMissingError(f"no resource {name}", todo=f"insert_resource({name}(...)) first") from None
+            raise ResourceMissingError(f"no resource {name}", todo=f"add one by insert_resource({name}(...))") from None
         return found
 
     def get_resource(self, kind: type[R]) -> R | None:

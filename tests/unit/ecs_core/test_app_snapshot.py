@@ -48,6 +48,9 @@ def test_a_restored_app_goes_on_like_the_one_that_was_saved(model):
         other.run(2)
         other.restore(data)
         assert other.digest() == app.digest()
+        with model.build() as fresh:
+            fresh.restore(data)
+            assert fresh.digest() == app.digest()
         app.run(9)
         other.run(9)
         assert other.digest() == app.digest()

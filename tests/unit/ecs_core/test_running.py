@@ -17,6 +17,8 @@ from tickwright.ecs_core import (
     Kernel,
     Local,
     ManualClock,
+    Recorder,
+    RecorderError,
     Res,
     ResMut,
     ScheduleError,
@@ -316,3 +318,30 @@ def test_a_failing_condition_is_reported_against_its_system(app):
     app.add_systems(Update, make("guarded", []), run_if=broken)
     with pytest.raises(SystemRunError, match="system 'guarded'"):
         app.update()
+
+
+def test_a_recorder_keeps_numbers_and_columns(app, tmp_path):
+    def score(score: ResMut[Score]) -> int:
+        score.value += 5
+        return score.value
+
+    def column(time: Res[Time]) -> np.ndarray:
+        return np.arange(3) * time.tick
+
+    def growing(time: Res[Time]) -> list:
+        return [1] * time.tick
+
+    recorder = Recorder(score, column, growing, every=2)
+    app.insert_resource(Score()).add_plugins(recorder)
+    app.run(5)
+    assert recorder.ticks("score").tolist() == [1, 3, 5]
+    assert recorder.array("score").tolist() == [5, 10, 15]
+    assert recorder.array("column").tolist() == [[0, 1, 2], [0, 3, 6], [0, 5, 10]]
+    assert [len(each) for each in recorder.columns("growing")] == [1, 3, 5]
+    with pytest.raises(RecorderError, match="differ in length"):
+        recorder.array("growing")
+    path = tmp_path / "run.csv"
+    assert recorder.write_csv(path) == 3 + 9 + 9
+    assert path.read_text().splitlines()[:3] == ["tick,probe,row,value", "1,score,0,5", "3,score,0,10"]
+    with pytest.raises(RecorderError, match="without probes"):
+        Recorder()
