@@ -2,7 +2,8 @@
 
 Layout: magic, version, header length, header (msgpack: name, size and CRC-32 of each section), header CRC, bodies.
 Values are msgpack, columns raw buffers; never pickle. Types come from the app that restores: what the data names and
-the app does not know is one error that lists it all. A failed restore changes nothing.
+the app does not know is one error that lists it all. A failed restore changes nothing. Queues of event types with
+`transient = True` are left out.
 """
 
 from __future__ import annotations
@@ -187,7 +188,10 @@ def _load_resources(app: App, body: bytes, unknown: list[str]) -> Callable[[], N
 
 
 def _save_queues(app: App) -> bytes:
-    queues = sorted(app.world.events.queues.items(), key=lambda pair: _name(pair[0]))
+    lasting = [
+        (kind, queue) for kind, queue in app.world.events.queues.items() if not getattr(kind, "transient", False)
+    ]
+    queues = sorted(lasting, key=lambda pair: _name(pair[0]))
     return msgspec.msgpack.encode([_queue_data(_name(kind), queue) for kind, queue in queues])
 
 

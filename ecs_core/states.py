@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
@@ -65,8 +65,12 @@ class NextState(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class StateTransitioned:
-    """Sent after each transition; `old` or `new` is None where a sub-state or computed state begins or ends."""
+    """Sent after each transition; `old` or `new` is None where a sub-state or computed state begins or ends.
 
+    Not part of snapshots: the states themselves are.
+    """
+
+    transient: ClassVar[bool] = True
     old: Hashable | None
     new: Hashable | None
 
