@@ -10,8 +10,15 @@ from typing import Any
 import pytest
 
 from tickwright.ecs_core import App, ManualClock
-from tickwright.plugins.lua import LuaPlugins
+from tickwright.plugins.lua import LuaPlugins, PluginHost
 from tickwright.systems.contracts.events import NoteBeforeSave
+from tickwright.systems.contracts.json import FrozenDict
+from tickwright.systems.flows.compiled import CompiledFlow
+from tickwright.systems.flows.context import FlowEvent
+from tickwright.systems.flows.definition import read_definition
+from tickwright.systems.flows.errors import FlowDefinitionError
+from tickwright.systems.flows.results import GuardFailed, InvalidAction
+from tickwright.systems.flows.step import begin, step
 from tickwright.systems.hooks import Hooks, HooksPlugin
 from tickwright.systems.tools import Tools, ToolsPlugin
 
@@ -89,6 +96,112 @@ class TestHooks:
         for _ in range(3):
             app.update()
         assert payloads == [{"count": 3}]
+
+
+class Registrar:
+    """Takes definitions in the flow manager's place, compiled as it compiles them."""
+
+    def __init__(self) -> None:
+        self.flows: dict[str, CompiledFlow] = {}
+
+    def register(self, definition: dict[str, Any], *, handlers: dict[str, Any], owner: str) -> None:
+        def find(name: str, path: str) -> Any:
+            if name not in handlers:
+                raise FlowDefinitionError(f"no handler '{name}'", where=path, path=path)
+            return handlers[name]
+
+        self.flows[definition["id"]] = CompiledFlow(read_definition(definition), find)
+
+
+class Walk:
+    """One instance of a flow, stepped by the flows' own step function."""
+
+    def __init__(self, flow: CompiledFlow) -> None:
+        self.flow = flow
+        self.outbox: list[tuple[str, Any, Any]] = []
+        context = FrozenDict({**flow.definition.context, "submitter": "ann"})
+        self._commit(begin(flow, context, FlowEvent.of("", "ann", 5, None), subject="a.md"))
+
+    def _commit(self, run: Any) -> None:
+        self.image = run.image()
+        self.outbox += run.outbox
+
+    def send(self, *actions: str, user: str = "bob") -> Any:
+        for action in actions:
+            result = step(self.flow, self.image, FlowEvent.of(action, user, 77, None), subject="a.md")
+            if isinstance(result, GuardFailed | InvalidAction):
+                return result
+            self._commit(result)
+        return self.image.config.current_state
+
+
+class TestReview:
+    """Section 4.2, over the flows' own definitions and step function."""
+
+    @pytest.fixture
+    def flow(self, load: Callable[..., App], monkeypatch: pytest.MonkeyPatch) -> CompiledFlow:
+        registrar = Registrar()
+        manager = PluginHost.manager
+        monkeypatch.setattr(
+            PluginHost, "manager", lambda host, name: registrar if name == "flows" else manager(host, name)
+        )
+        load("review", 1)
+        return registrar.flows["review_workflow"]
+
+    def test_every_edge(self, flow: CompiledFlow) -> None:
+        assert Walk(flow).image.config.current_state == "draft"
+        for actions, state in [
+            (["submit"], "pending_review"),
+            (["discard"], "discarded"),
+            (["submit", "approve"], "approved"),
+            (["submit", "reject"], "draft"),
+            (["submit", "request_changes"], "needs_changes"),
+            (["submit", "request_changes", "resubmit"], "pending_review"),
+            (["submit", "request_changes", "discard"], "discarded"),
+        ]:
+            assert Walk(flow).send(*actions) == state
+
+    def test_the_submitters_approval_is_refused_with_a_reason(self, flow: CompiledFlow) -> None:
+        walk = Walk(flow)
+        walk.send("submit", user="ann")
+        refused = walk.send("approve", user="ann")
+        assert isinstance(refused, GuardFailed)
+        assert (refused.guard, refused.reason) == ("canApprove", "guard `canApprove` returned false")
+        assert walk.image.config.current_state == "pending_review"
+        assert walk.send("approve", user="bob") == "approved"
+
+    def test_emits_context_and_absorbing_finals(self, flow: CompiledFlow) -> None:
+        walk = Walk(flow)
+        walk.send("submit", user="ann")
+        walk.send("approve", user="bob")
+        emitted = [(event, dict(payload)) for kind, event, payload in walk.outbox if kind == "emit"]
+        assert emitted == [
+            ("notification:review_requested", {"note": "a.md", "submitter": "ann"}),
+            ("workflow:completed", {"workflow": "review", "result": "approved", "note": "a.md"}),
+        ]
+        context = walk.image.context
+        assert (context["submitted_at"], context["approved_at"], context["approver"]) == (77, 77, "bob")
+        for action in ("submit", "approve", "discard", "nonsense"):
+            assert isinstance(walk.send(action), InvalidAction)
+
+
+@pytest.mark.parametrize(
+    ("example", "refused", "taken"), [("review", "approve", {}), ("ticket", "resolve", {"note": "ok"})]
+)
+def test_the_example_flows_are_sound(
+    example: str, refused: str, taken: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registrar = Registrar()
+    monkeypatch.setattr(PluginHost, "manager", lambda host, name: registrar)
+    with App(clock=ManualClock()) as app:
+        app.add_plugins(LuaPlugins(Path(__file__).parents[2] / "examples" / "plugins" / f"{example}.luau"))
+        walk = Walk(registrar.flows[example])
+        assert walk.send("submit" if example == "review" else "assign", user="ann") != "draft"
+        result = walk.send(refused, user="ann")
+        assert isinstance(result, GuardFailed)
+        assert result.reason in ("the submitter cannot approve their own note", "a resolution needs a note")
+        event = FlowEvent.of(refused, "bob", 1, taken)
+        assert not isinstance(step(walk.flow, walk.image, event, subject="a.md"), GuardFailed)
 
 
 def rows(hooks: Hooks) -> list[Any]:
