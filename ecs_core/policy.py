@@ -46,17 +46,22 @@ class Failures:
 
     def report(self, system: System, error: Exception) -> Failure:
         """Record a failure as the policy says."""
-        failure = Failure(system.name, self._tick(), error, system.owner)
-        self.recent.append(failure)
-        self.total += 1
-        if self.policy == "panic":
-            self._panic(failure)
-            return failure
-        _LOG.error("system %s failed in tick %d: %s", failure.system, failure.tick, error, exc_info=error)
+        failure = self.record(system.name, error, owner=system.owner)
         if self.policy == "quarantine":
             self.quarantined[failure.system] = failure
             system.enabled = False
             system.detach()
+        return failure
+
+    def record(self, name: str, error: Exception, *, owner: str = "") -> Failure:
+        """Record the failure of something that is no system, such as a call from another thread."""
+        failure = Failure(name, self._tick(), error, owner)
+        self.recent.append(failure)
+        self.total += 1
+        if self.policy == "panic":
+            self._panic(failure)
+        else:
+            _LOG.error("%s failed in tick %d: %s", failure.system, failure.tick, error, exc_info=error)
         return failure
 
     def raise_pending(self) -> None:

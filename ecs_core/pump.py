@@ -46,16 +46,21 @@ class Pump:
         """Tick in a blocking loop."""
         pace = _Pace(rate_hz)
         done = 0
-        while ticks is None or done < ticks:
-            self.app.update()
-            done += 1
-            code = self._exit_code()
-            if code is not None:
-                return code
-            if until is not None and until():
-                break
-            if (rest_s := pace.rest()) > 0:
-                time.sleep(rest_s)
+        self._pumping = True
+        try:
+            while ticks is None or done < ticks:
+                self.app.update()
+                done += 1
+                code = self._exit_code()
+                if code is not None:
+                    return code
+                if until is not None and until():
+                    break
+                if (rest_s := pace.rest()) > 0:
+                    time.sleep(rest_s)
+        finally:
+            self._pumping = False
+            self.ticked()
         return 0
 
     async def run_async(self, ticks: int | None, *, until: Callable[[], bool] | None, rate_hz: float | None) -> int:
@@ -180,7 +185,8 @@ class Pump:
     async def _next_tick(self) -> None:
         wake, ticked = _waker()
         self._wakers.append(wake)
-        await ticked.wait()
+        with anyio.move_on_after(_LONG_NAP_S):  # the last tick may have ended just before
+            await ticked.wait()
 
     def _unsettled(self, max_ticks: int) -> SettleError:
         queues = sorted(self.app.world.events.queues.values(), key=lambda queue: -queue.end)

@@ -21,6 +21,7 @@ from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.inbox import Inbox
 
 if TYPE_CHECKING:
+    from tickwright.ecs_core.policy import Failures
     from tickwright.ecs_core.world import World
 
 __all__ = ["OnDone", "Task", "TaskError", "TaskResult", "Tasks", "soon_caller"]
@@ -134,8 +135,11 @@ class Tasks:
         self._spawn(task, partial(self._run, task, fn, args))
         return task
 
-    def deliver(self, world: World) -> int:
-        """Hand every finished task's result to its `on_done`, by task id; return how many there were."""
+    def deliver(self, world: World, failures: Failures) -> int:
+        """Hand every finished task's result to its `on_done`, by task id; return how many there were.
+
+        An `on_done` that raises is recorded in `failures`; the others are called all the same.
+        """
         if not self._arrived:
             return 0
         arrived = sorted(self._arrived, key=lambda pair: pair[0].id)
@@ -146,7 +150,10 @@ class Tasks:
             task.done, task.result = True, result
         for task, result in arrived:
             if task.on_done is not None:
-                task.on_done(world, result)
+                try:
+                    task.on_done(world, result)
+                except Exception as error:
+                    failures.record(f"on_done of task {task.name}", error, owner=task.owner)
             elif result.error is not None:
                 _LOG.error("task %s failed", task.name, exc_info=result.error)
         return len(arrived)

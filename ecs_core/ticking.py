@@ -114,8 +114,11 @@ class Ticker:
         calls = app.inbox.drain()
         self.arrivals += len(calls)
         for call in calls:
-            call()
-        app.tasks.deliver(app.world)
+            try:
+                call()
+            except Exception as error:
+                app.failures.record("app.call_soon", error)
+        app.tasks.deliver(app.world, app.failures)
 
     def _fixed(self) -> None:
         """Run FixedUpdate as often as the time asks for; its systems see a delta of one step."""

@@ -230,3 +230,39 @@ async def test_a_blocking_wait_on_ones_own_loop_is_refused_and_aclose_ends_the_t
             app.settle()
     assert ended == [1]
     assert app.tasks.in_flight == 0
+
+
+def test_calls_and_results_that_raise_do_not_stop_the_tick(app):
+    log = []
+
+    def bad(*_) -> None:
+        raise ValueError("no")
+
+    app.add_systems(Update, lambda: log.append("update"))
+    app.call_soon(bad)
+    app.call_soon(lambda world: log.append("called"))
+    with pytest.raises(SystemRunError, match=r"ValueError: no \(system 'app.call_soon'"):
+        app.update()
+    assert log == ["called", "update"]
+    app.failures.policy = "log"
+    app.tasks.start(double, 1, name="sum", on_done=bad)
+    app.tasks.start(double, 2, on_done=lambda world, result: log.append(result.value))
+    app.settle()
+    assert log[-1] in (4, "update")
+    assert 4 in log
+    assert [failure.system for failure in app.failures.recent] == ["app.call_soon", "on_done of task sum"]
+
+
+@pytest.mark.anyio
+async def test_who_waits_beside_a_thread_that_ticks_only_waits():
+    app = App(clock=ManualClock())
+    stop = threading.Event()
+    thread = threading.Thread(target=lambda: app.run(until=stop.is_set, rate_hz=500))
+    thread.start()
+    while app.time.tick < 1:
+        await anyio.sleep(0.001)
+    with anyio.fail_after(5):
+        await app.pump_until(lambda: app.time.tick > 5)
+    stop.set()
+    await anyio.to_thread.run_sync(thread.join)
+    app.close()
