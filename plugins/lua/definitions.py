@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tickwright.plugins.lua.loaded import LoadedPlugin
 
-__all__ = ["bind_handlers"]
+__all__ = ["bind_handlers", "register_owned"]
 
 INLINE = "$handler"
 
@@ -40,3 +41,9 @@ def bind_handlers(
         return value
 
     return walk(definition), handlers
+
+
+def register_owned(manager: Any, document: dict[str, Any], handlers: dict[str, Any], *, owner: str) -> None:
+    """Register a definition with a manager, under the plugin's name where the manager keeps names."""
+    owned = "owner" in inspect.signature(manager.register).parameters
+    manager.register(document, handlers=handlers, **({"owner": owner} if owned else {}))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tickwright.plugins.lua.context import Doors
-from tickwright.plugins.lua.definitions import bind_handlers
+from tickwright.plugins.lua.definitions import bind_handlers, register_owned
 from tickwright.plugins.lua.errors import PluginValueError
 from tickwright.plugins.lua.features import feature
 from tickwright.plugins.lua.values import decode_json, text
@@ -134,7 +134,7 @@ class FlowDoors(Doors):
         document, handlers = bind_handlers(plugin, definition, lambda handle, name: LuaFlowHandler(self, handle, name))
 
         def apply() -> Callable[[], None]:
-            self.manager.register(document, handlers=handlers, owner=plugin.name)
+            register_owned(self.manager, document, handlers, owner=plugin.name)
             return lambda: None
 
         plugin.register("flow", str(definition.get("id", "?")), apply)
