@@ -1,6 +1,6 @@
 """Find links, tags, headings and block ids in a note, past its code.
 
-One pass of one expression over the text with code blanked out: about 100 us for 2 kB (benches/bench_notes.py).
+One pass over the text with code blanked out: about 100 us for 2 kB (benches/bench_notes.py).
 No expression here can backtrack over more than a line, so a hostile megabyte costs no more than a plain one.
 """
 
@@ -71,18 +71,15 @@ _MATTER = re.compile(r"---[ \t]*\r?\n(?:(.*?)\r?\n)??(?:---|\.\.\.)[ \t]*(?:\r?\
 _FENCE = re.compile(r"^[ \t>]{0,12}(`{3,}|~{3,})([^\n]*)$", re.MULTILINE)
 _TICKS = re.compile(r"`+|\n[ \t]*\r?\n")
 _KEEP_LINES = re.compile(r"[^\n]+")
-_MARKS = re.compile(
-    r"""
-      (?<!\\)(?P<embed>!?)\[\[(?P<wiki>[^\[\]\n|\#]{0,500})(?:\#(?P<wanchor>[^\[\]\n|]{0,500}))?
-        (?:\|(?P<alias>[^\[\]\n]{0,500}))?\]\]
-    | (?<!\\)\[(?P<text>[^\[\]\n]{0,500})\]\((?:<(?P<angled>[^<>\n]{1,500})>|(?P<bare>[^()\s<>]{1,500}))
-        (?:[ \t]+"[^"\n]{0,500}")?[ \t]*\)
-    | ^[ ]{0,3}(?P<level>\#{1,6})(?=[ \t])(?P<heading>[^\n]*)$
-    | (?<![^\s(\[{,;"'>*_])\#(?P<tag>[\w/-]{1,200})
-    | (?<!\S)\^(?P<block>[A-Za-z0-9-]{1,200})(?=[ \t]{0,50}\r?$)
-    """,
-    re.VERBOSE | re.MULTILINE,
+_STARTS = re.compile(r"[\[#^]")
+_WIKI = re.compile(r"\[\[([^\[\]\n|#]{0,500})(?:#([^\[\]\n|]{0,500}))?(?:\|([^\[\]\n]{0,500}))?\]\]")
+_INLINE = re.compile(
+    r"\[([^\[\]\n]{0,500})\]\((?:<([^<>\n]{1,500})>|([^()\s<>]{1,500}))(?:[ \t]+\"[^\"\n]{0,500}\")?[ \t]*\)"
 )
+_HEADING = re.compile(r"(#{1,6})(?=[ \t])([^\n]*)")
+_TAG = re.compile(r"#([\w/-]{1,200})")
+_BLOCK = re.compile(r"\^([A-Za-z0-9-]{1,200})(?=[ \t]{0,50}\r?(?:\n|\Z))")
+_BEFORE_TAG = frozenset(" \t\r\n([{,;\"'>*_")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 
 
@@ -104,29 +101,78 @@ def scan(text: str) -> Scan:
     """
     start = 1 if text.startswith("\ufeff") else 0
     matter, body_start = _split_matter(text, start)
-    masked = _blank_code(text, body_start)
-    ends = [match.start() for match in re.finditer("\n", text)]
-    links: list[LinkRef] = []
-    tags: list[TagRef] = []
-    headings: list[Heading] = []
-    anchors: list[Anchor] = []
-    position = body_start
-    while (match := _MARKS.search(masked, position)) is not None:
-        position = max(match.end(), match.start() + 1)
-        line = bisect_right(ends, match.start() - 1) + 1
-        kind = match.lastgroup
-        if kind == "tag":
-            name = match["tag"].strip("/")
-            if name and not name.replace("/", "").isdecimal():
-                tags.append(TagRef(name, line))
-        elif kind == "heading":
-            headings.append(Heading(len(match["level"]), _heading_text(match["heading"]), line))
-            position = match.end("level")  # links and tags in the heading count as well
-        elif kind == "block":
-            anchors.append(Anchor(match["block"], line))
-        elif (link := _link(match, line)) is not None:
-            links.append(link)
-    return Scan(tuple(links), tuple(tags), tuple(headings), tuple(anchors), matter, body_start)
+    found = _Finder(_blank_code(text, body_start))
+    found.run(body_start)
+    return Scan(tuple(found.links), tuple(found.tags), tuple(found.headings), tuple(found.anchors), matter, body_start)
+
+
+class _Finder:
+    """Look at every `[`, `#` and `^`: nothing else can begin a mark."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.ends = [match.start() for match in re.finditer("\n", text)]
+        self.links: list[LinkRef] = []
+        self.tags: list[TagRef] = []
+        self.headings: list[Heading] = []
+        self.anchors: list[Anchor] = []
+
+    def run(self, position: int) -> None:
+        """Find all marks from a position on."""
+        text = self.text
+        marks = {"[": self._link, "#": self._hash, "^": self._block}
+        for match in _STARTS.finditer(text, position):
+            at = match.start()
+            if at >= position and (at == 0 or text[at - 1] != "\\"):
+                position = marks[match[0]](at)
+
+    def _line(self, at: int) -> int:
+        return bisect_right(self.ends, at - 1) + 1
+
+    def _link(self, at: int) -> int:
+        text = self.text
+        if text.startswith("[[", at):
+            match = _WIKI.match(text, at)
+            if match is None:
+                return at + 1
+            target, anchor, alias = (part.strip() if part else "" for part in match.groups())
+            kind = "embed" if at and text[at - 1] == "!" else "wiki"
+            if target or anchor:
+                self.links.append(LinkRef(target, anchor, alias, kind, self._line(at)))
+            return match.end()
+        match = _INLINE.match(text, at)
+        if match is None:
+            return at + 1
+        target, _, anchor = unquote(match[2] or match[3]).partition("#")
+        if target.lower().endswith(".md") and not _SCHEME.match(target):
+            self.links.append(LinkRef(target, anchor, match[1], "markdown", self._line(at)))
+        return match.end()
+
+    def _hash(self, at: int) -> int:
+        text = self.text
+        begin = text.rfind("\n", max(0, at - 4), at) + 1
+        if (begin or at < 4) and text[begin:at].strip(" ") == "" and at - begin < 4:
+            heading = _HEADING.match(text, at)
+            if heading is not None:
+                self.headings.append(Heading(len(heading[1]), _heading_text(heading[2]), self._line(at)))
+                return heading.end(1)  # links and tags in the heading count as well
+        if at and text[at - 1] not in _BEFORE_TAG:
+            return at + 1
+        match = _TAG.match(text, at)
+        if match is None:
+            return at + 1
+        name = match[1].strip("/")
+        if name and not name.replace("/", "").isdecimal():
+            self.tags.append(TagRef(name, self._line(at)))
+        return match.end()
+
+    def _block(self, at: int) -> int:
+        text = self.text
+        match = _BLOCK.match(text, at) if at == 0 or text[at - 1].isspace() else None
+        if match is None:
+            return at + 1
+        self.anchors.append(Anchor(match[1], self._line(at)))
+        return match.end()
 
 
 def _split_matter(text: str, start: int) -> tuple[str | None, int]:
@@ -134,19 +180,6 @@ def _split_matter(text: str, start: int) -> tuple[str | None, int]:
         return None, start
     match = _MATTER.match(text, start)
     return (match[1] or "", match.end()) if match is not None else (None, start)
-
-
-def _link(match: re.Match[str], line: int) -> LinkRef | None:
-    wiki = match["wiki"]
-    if wiki is not None:
-        target, anchor = wiki.strip(), (match["wanchor"] or "").strip()
-        if not target and not anchor:
-            return None
-        return LinkRef(target, anchor, (match["alias"] or "").strip(), "embed" if match["embed"] else "wiki", line)
-    target, _, anchor = unquote(match["angled"] or match["bare"]).partition("#")
-    if not target.lower().endswith(".md") or _SCHEME.match(target):
-        return None
-    return LinkRef(target, anchor, match["text"], "markdown", line)
 
 
 def _heading_text(raw: str) -> str:

@@ -1,0 +1,103 @@
+"""A folder of Markdown as the app's notes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from tickwright.ecs_core import App, Plugin, Tasks, World
+from tickwright.ecs_core.errors import TickwrightError
+from tickwright.plugins.vault.store import DiskStore
+from tickwright.systems.contracts.ports import NoteStore
+from tickwright.systems.notes import Notes, NotesPlugin
+
+__all__ = ["VaultError", "VaultPlugin"]
+
+_PROGRESS_FROM = 500
+_RESCAN_FROM = 200  # the system may drop single messages of a burst, so a big one is followed by a look at everything
+
+
+class VaultError(TickwrightError):
+    """A vault that cannot be opened; `path` is the folder as given."""
+
+    path: str
+
+
+class VaultPlugin(Plugin):
+    """Load a folder's notes at start, keep saves there, and follow edits from outside if asked.
+
+    Args:
+        path: the folder.
+        watch: take in what other programs change, as saved, parsed and deleted events.
+
+    Raises:
+        VaultError: the folder is missing, or no folder.
+        NoteReadError: a note is unreadable or binary; names the file, and nothing is loaded.
+    """
+
+    def __init__(self, path: str | Path, *, watch: bool = False) -> None:
+        self.path = Path(path)
+        self.watch = watch
+        self._store: DiskStore | None = None
+
+    @property
+    def name(self) -> str:
+        """The plugin's name."""
+        return "vault"
+
+    def build(self, app: App) -> None:
+        """Open the folder and offer it as the store."""
+        if not self.path.is_dir():
+            problem = "is no folder" if self.path.exists() else "does not exist"
+            raise VaultError(f"the vault {str(self.path)!r} {problem}", expected="a folder", path=str(self.path))
+        self._store = store = DiskStore(self.path)
+        store.sweep()
+        app.insert_resource(store, as_type=NoteStore)
+        if not app.world.has_resource(Notes):
+            app.add_plugins(NotesPlugin())
+        app.world.resource(Notes).load(_track)
+        if self.watch:
+            tasks = app.world.resource(Tasks)
+            tasks.start(_follow, store, app.call_soon, name=f"watch {self.path.name}")
+
+    @property
+    def store(self) -> DiskStore | None:
+        """The files, once built."""
+        return self._store
+
+
+def _track(paths: Sequence[str]) -> Iterable[str]:
+    """Show progress on a terminal when there are many notes."""
+    if len(paths) < _PROGRESS_FROM or not sys.stderr.isatty():
+        return paths
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(paths, description="Loading notes", console=Console(stderr=True), transient=True)
+
+
+def _refresh(world: World, *, paths: set[str] | None) -> None:
+    world.resource(Notes).refresh(paths)
+
+
+async def _follow(store: DiskStore, call_soon: Callable[[Callable[[World], Any]], object]) -> None:
+    """Hand every change of the folder to the tick; content decides there whether it is one."""
+    from watchfiles import awatch
+
+    stop = anyio.Event()
+    first = True
+    async for changes in awatch(
+        store.root, stop_event=stop, debounce=200, step=50, yield_on_timeout=True, rust_timeout=500,
+        ignore_permission_denied=True,
+    ):  # fmt: skip
+        paths = {path for _, name in changes if (path := store.relative(name)) is not None}
+        # what changed between loading and watching was seen by neither; a renamed folder names none of its notes
+        everywhere = first or len(changes) >= _RESCAN_FROM or len(paths) < len(changes)
+        if changes or first:
+            call_soon(partial(_refresh, paths=None if everywhere else paths))
+        first = False

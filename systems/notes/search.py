@@ -1,0 +1,142 @@
+"""Search by words: SQLite's FTS5 in memory, every word first, then any of them."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from tickwright.systems.contracts.ports import NoteHit
+from tickwright.systems.notes.record import NoteRecord
+
+__all__ = ["FoundNote", "WordIndex"]
+
+_WORD = re.compile(r"\w+")
+_MOST_WORDS = 24
+_RARE = 0.1  # a word in more notes than this share tells little when any word will do
+
+
+@dataclass(frozen=True, slots=True)
+class FoundNote(NoteHit):
+    """A hit with its title and the piece of text that matched."""
+
+    title: str = ""
+    snippet: str = ""
+
+
+class WordIndex:
+    """Index notes' texts, and find them by words; safe to ask from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._db = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+        self._db.executescript(
+            "CREATE VIRTUAL TABLE notes USING fts5(path UNINDEXED, title, tags, body,"
+            " tokenize='porter unicode61 remove_diacritics 2');"
+            "CREATE VIRTUAL TABLE terms USING fts5vocab(notes, 'row');"
+            "PRAGMA temp_store = MEMORY;"
+        )
+        self._rows: dict[str, int] = {}
+        self._next = 1
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def put_many(self, notes: Iterable[tuple[NoteRecord, str]]) -> None:
+        """Add or replace notes with their texts."""
+        rows = []
+        with self._lock:
+            self._db.execute("BEGIN")
+            for record, text in notes:
+                self._delete(record.path)
+                self._rows[record.path] = self._next
+                body = text.encode("utf-8", "replace").decode("utf-8")
+                rows.append((self._next, record.path, record.title, " ".join(record.tags), body.replace("\0", " ")))
+                self._next += 1
+            self._db.executemany("INSERT INTO notes(rowid, path, title, tags, body) VALUES (?, ?, ?, ?, ?)", rows)
+            self._db.execute("COMMIT")
+
+    def remove(self, path: str) -> None:
+        """Forget a note; an unknown one does nothing."""
+        with self._lock:
+            self._delete(path)
+
+    def close(self) -> None:
+        """Free the index."""
+        self._db.close()
+
+    def search(self, text: str, limit: int = 5) -> list[FoundNote]:
+        """Return at most `limit` notes, best first: those with every word, then those with any."""
+        words = list(dict.fromkeys(word.casefold() for word in _WORD.findall(_clean(text))))[:_MOST_WORDS]
+        if not words or limit <= 0:
+            return []
+        with self._lock:
+            found = self._match(" AND ".join(f'"{word}"' for word in words), limit)
+            if len(found) < limit and len(words) > 1:
+                any_word = " OR ".join(f'"{word}"' for word in self._telling(words))
+                seen = {hit.path for hit in found}
+                more = [hit for hit in self._match(any_word, limit + len(seen)) if hit.path not in seen]
+                # bm25 of two queries cannot be compared: a note with every word stays before one with some
+                floor = min((hit.score for hit in found), default=float("inf"))
+                found += [_lowered(hit, floor) for hit in more[: limit - len(found)]]
+            if not found and not text.isascii():
+                found = self._contains(words, limit)
+        return found
+
+    def _match(self, query: str, limit: int) -> list[FoundNote]:
+        # ranked first, so that snippets are made only for the hits that are shown
+        ranked = self._db.execute(
+            "SELECT rowid, bm25(notes, 0.0, 8.0, 4.0, 1.0) AS score FROM notes WHERE notes MATCH ?"
+            " ORDER BY score LIMIT ?",  # the weights of path (not indexed), title, tags, body
+            (query, limit),
+        ).fetchall()
+        found = []
+        for row, score in ranked:
+            path, title, body, snippet = self._db.execute(
+                "SELECT path, title, body, snippet(notes, 3, '', '', ' … ', 24) FROM notes"
+                " WHERE notes MATCH ? AND rowid = ?",
+                (query, row),
+            ).fetchone()
+            found.append(FoundNote(path, body, -score, "words", title, " ".join(snippet.split())))
+        return found
+
+    def _telling(self, words: Sequence[str]) -> list[str]:
+        """Leave out the words that most notes have, unless that leaves none."""
+        most = max(20, int(len(self._rows) * _RARE))
+        kept = [word for word in words if self._count(word) <= most]
+        return kept or [min(words, key=self._count)]
+
+    def _count(self, word: str) -> int:
+        row = self._db.execute("SELECT doc FROM terms WHERE term = ?", (word,)).fetchone()
+        return int(row[0]) if row is not None else 0
+
+    def _contains(self, words: Sequence[str], limit: int) -> list[FoundNote]:
+        """Look through the texts, for scripts that write no spaces between words."""
+        where = " AND ".join("instr(body, ?) > 0" for _ in words)
+        rows = self._db.execute(
+            f"SELECT path, title, body FROM notes WHERE {where} ORDER BY path LIMIT ?",  # noqa: S608 (only ? inside)
+            (*words, limit),
+        )
+        return [FoundNote(path, body, 0.0, "words", title, _around(body, words[0])) for path, title, body in rows]
+
+    def _delete(self, path: str) -> None:
+        row = self._rows.pop(path, None)
+        if row is not None:
+            self._db.execute("DELETE FROM notes WHERE rowid = ?", (row,))
+
+
+def _clean(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _lowered(hit: FoundNote, floor: float) -> FoundNote:
+    if hit.score < floor:
+        return hit
+    return FoundNote(hit.path, hit.text, floor * 0.999, hit.by, hit.title, hit.snippet)
+
+
+def _around(body: str, word: str) -> str:
+    at = max(0, body.find(word) - 40)
+    return " ".join(body[at : at + 120].split())
