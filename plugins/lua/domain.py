@@ -68,8 +68,7 @@ class DomainDoors(Doors):
         found = notes.get(text(path))
         if found is None:
             return None
-        content = getattr(found, "content", None) or getattr(found, "text", None)
-        return self.write({"path": text(path), "content": content})
+        return self.write({"path": text(path), "content": found.content})
 
     def search(self, query: bytes, limit: Any) -> Any:
         """Return the notes that fit, best first."""
