@@ -105,3 +105,24 @@ def test_unordered_systems_do_not_see_each_others_commands(seed):
     app.schedule(Update).shuffle_seed = seed
     app.update()
     assert sorted(seen) == [-1, 0]
+
+
+@given(st.integers(0, 1000))
+def test_a_sync_point_of_others_does_not_apply_what_is_unordered(seed):
+    applied, seen = [], []
+
+    def apart(commands: Commands) -> None:
+        commands.add(lambda _world: applied.append("apart"))
+
+    def stage(commands: Commands) -> None:
+        commands.add(lambda _world: applied.append("stage"))
+
+    def follow() -> None:
+        seen.extend(applied)
+
+    app = App(clock=ManualClock())
+    app.add_systems(Update, apart, stage).add_systems(Update, follow, after=stage)
+    app.schedule(Update).shuffle_seed = seed
+    app.update()
+    assert seen == ["stage"]
+    assert sorted(applied) == ["apart", "stage"]
