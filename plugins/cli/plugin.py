@@ -176,6 +176,7 @@ def _loaded(paths: list[Path]) -> list[Any]:
 
 def _features() -> list[Any]:
     from tickwright.systems.hooks import HooksPlugin
+    from tickwright.systems.notes import NotesPlugin
     from tickwright.systems.tools import ToolsPlugin
 
-    return [HooksPlugin(), ToolsPlugin()]
+    return [HooksPlugin(), NotesPlugin(), ToolsPlugin()]
