@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import anyio
-
-from tickwright.ecs_core import App, Plugin, Tasks, World
+from tickwright.ecs_core import App, Plugin, World
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.plugins.vault.store import DiskStore
 from tickwright.systems.contracts.ports import NoteStore
@@ -44,6 +43,9 @@ class VaultPlugin(Plugin):
         self.path = Path(path)
         self.watch = watch
         self._store: DiskStore | None = None
+        self._stop = threading.Event()
+        # a thread and no task: settle() waits for tasks, and this one never ends by itself
+        self._thread: threading.Thread | None = None
 
     @property
     def name(self) -> str:
@@ -62,8 +64,16 @@ class VaultPlugin(Plugin):
             app.add_plugins(NotesPlugin())
         app.world.resource(Notes).load(_track)
         if self.watch:
-            tasks = app.world.resource(Tasks)
-            tasks.start(_follow, store, app.call_soon, name=f"watch {self.path.name}")
+            self._thread = threading.Thread(
+                target=_follow, args=(store, app.call_soon, self._stop), name=f"watch {self.path.name}", daemon=True
+            )
+            self._thread.start()
+
+    def cleanup(self, ctx: Any) -> None:  # noqa: ARG002 (the signature is the port's)
+        """Stop following the folder."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
 
     @property
     def store(self) -> DiskStore | None:
@@ -85,14 +95,13 @@ def _refresh(world: World, *, paths: set[str] | None) -> None:
     world.resource(Notes).refresh(paths)
 
 
-async def _follow(store: DiskStore, call_soon: Callable[[Callable[[World], Any]], object]) -> None:
+def _follow(store: DiskStore, call_soon: Callable[[Callable[[World], Any]], object], stop: threading.Event) -> None:
     """Hand every change of the folder to the tick; content decides there whether it is one."""
-    from watchfiles import awatch
+    from watchfiles import watch
 
-    stop = anyio.Event()
     first = True
-    async for changes in awatch(
-        store.root, stop_event=stop, debounce=200, step=50, yield_on_timeout=True, rust_timeout=500,
+    for changes in watch(
+        store.root, stop_event=stop, debounce=200, rust_timeout=200, yield_on_timeout=True, raise_interrupt=False,
         ignore_permission_denied=True,
     ):  # fmt: skip
         paths = {path for _, name in changes if (path := store.relative(name)) is not None}
