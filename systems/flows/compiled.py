@@ -114,6 +114,9 @@ class CompiledFlow:
         self.remembers = any(node.kind is StateType.HISTORY for node in self.nodes)
         self.rests = not any(node.always for node in self.nodes)
         self._check_reachable()
+        internal = ("after.", "done.state.")
+        self.actions = sorted({a for n in self.nodes for a in n.on if not a.startswith(internal)})
+        self.action_number = {action: number for number, action in enumerate(self.actions)}
 
     # -- building ----------------------------------------------------------------------------------------
 
@@ -237,6 +240,22 @@ class CompiledFlow:
                 [t for e in edges for t in e.targets] + list(node.initial) + list(node.history) + list(node.ancestors)
             )
         self.unreachable = tuple(n.path for n in self.nodes if n.index not in seen)
+
+    def plan(self, config: Config, edge: Edge) -> Plan:
+        """Return what one transition of a flat flow does, from the cache of the configuration."""
+        found = config.plans.get((edge.index,))
+        if found is None:
+            exits = self.exits(config, edge)
+            stay = set(config.active) - exits
+            entered = self.enter_set(edge.targets, stay, {})
+            order = tuple(sorted(exits, key=lambda each: (-len(self.nodes[each].ancestors), -each)))
+            found = Plan(order, tuple(sorted(entered)), self.config(frozenset(stay | entered)))
+            config.plans[(edge.index,)] = found
+        return found
+
+    def dense_edge(self, config: Config, action: str) -> tuple[int]:
+        """Return the key of the plan that a vectorised step takes."""
+        return (self.candidates(config, action)[0][0].index,)
 
     # -- structure ---------------------------------------------------------------------------------------
 

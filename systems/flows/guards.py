@@ -9,7 +9,7 @@ from tickwright.systems.contracts.json import EMPTY
 from tickwright.systems.flows.errors import FlowDefinitionError
 from tickwright.systems.flows.expr import compile_expr
 
-__all__ = ["Check", "Failure", "Functions", "guard_check"]
+__all__ = ["Check", "Failure", "Functions", "guard", "guard_check"]
 
 Failure: TypeAlias = tuple[str, str]
 Functions: TypeAlias = Callable[[str, str], Callable[..., Any]]
@@ -18,17 +18,17 @@ Check: TypeAlias = Callable[[Any], "Failure | None"]
 """A guard over a running step (`step.Run`)."""
 
 
-def guard_check(guard: Any, path: str, functions: Functions, resolve: Callable[[str], int]) -> Check:
+def guard_check(node: Any, path: str, functions: Functions, resolve: Callable[[str], int]) -> Check:
     """Compile one guard of the document; `resolve` finds the state that `{in: ...}` names."""
-    if isinstance(guard, str):
-        return _named(guard, functions(guard, path), EMPTY)
-    if not isinstance(guard, Mapping) or not guard:
-        raise FlowDefinitionError(f"{guard!r} is no guard", where=path, expected="a name or an object", path=path)
-    if "type" in guard:
-        return _named(str(guard["type"]), functions(str(guard["type"]), path), guard.get("params", EMPTY))
-    if len(guard) != 1:
+    if isinstance(node, str):
+        return _named(node, functions(node, path), EMPTY)
+    if not isinstance(node, Mapping) or not node:
+        raise FlowDefinitionError(f"{node!r} is no guard", where=path, expected="a name or an object", path=path)
+    if "type" in node:
+        return _named(str(node["type"]), functions(str(node["type"]), path), node.get("params", EMPTY))
+    if len(node) != 1:
         raise FlowDefinitionError("a guard has one key", where=path, expected="and, or, not, in or expr", path=path)
-    ((kind, value),) = guard.items()
+    ((kind, value),) = node.items()
     if kind in ("and", "or") and isinstance(value, list | tuple) and value:
         parts = [guard_check(each, f"{path}.{kind}[{i}]", functions, resolve) for i, each in enumerate(value)]
         return _every(parts) if kind == "and" else _some(parts)
@@ -41,6 +41,28 @@ def guard_check(guard: Any, path: str, functions: Functions, resolve: Callable[[
     raise FlowDefinitionError(
         f"{kind!r} is no guard", where=path, expected="and, or (lists), not, in, expr, type", path=path
     )
+
+
+def guard(*, columns: tuple[str, ...]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare a guard over typed context fields: it is called with their values, or with whole columns in bulk.
+
+    >>> @guard(columns=("stock",))
+    ... def in_stock(stock): return stock > 0
+    """
+
+    def mark(function: Callable[..., Any]) -> Callable[..., Any]:
+        def scalar(ctx: Any, _event: Any) -> bool:
+            context = ctx.context()
+            return bool(function(*(context[name] for name in columns)))
+
+        def over_columns(values: Mapping[str, Any]) -> Any:
+            return function(*(values[name] for name in columns))
+
+        scalar.__name__ = getattr(function, "__name__", "guard")
+        scalar.over_columns = over_columns  # type: ignore[attr-defined]
+        return scalar
+
+    return mark
 
 
 def _named(name: str, function: Callable[..., Any], params: Any) -> Check:
@@ -60,6 +82,8 @@ def _named(name: str, function: Callable[..., Any], params: Any) -> Check:
             return None
         return name, str(reason) if reason else f"guard `{name}` returned false"
 
+    if over_columns := getattr(function, "over_columns", None):
+        check.over_columns = over_columns  # type: ignore[attr-defined]
     return check
 
 

@@ -1,0 +1,30 @@
+"""The flows plugin: the manager as a resource, and the system that advances it in `UpdateSet.FLOWS`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tickwright.ecs_core import Plugin, ResMut, Update
+from tickwright.systems.contracts.events import Emitted
+from tickwright.systems.contracts.sets import UpdateSet
+from tickwright.systems.flows.manager import FlowManager
+
+if TYPE_CHECKING:
+    from tickwright.ecs_core import App
+
+__all__ = ["FlowsPlugin", "advance_flows"]
+
+
+def advance_flows(flows: ResMut[FlowManager]) -> None:
+    """Take due timers and queued actions."""
+    flows.advance()
+
+
+class FlowsPlugin(Plugin):
+    """Adds the `FlowManager`."""
+
+    def build(self, app: App) -> None:
+        """Insert the manager and add its system."""
+        app.add_event(Emitted)
+        app.insert_resource(FlowManager(app.world))
+        app.add_systems(Update, advance_flows, in_set=UpdateSet.FLOWS)

@@ -1,0 +1,300 @@
+"""The manager: results, all or nothing, timers, queues, bulk equal to scalar, and the review workflow."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tickwright.ecs_core import App, ManualClock
+from tickwright.systems.flows import (
+    FlowConflictError,
+    FlowError,
+    FlowFilter,
+    FlowManager,
+    FlowsPlugin,
+    GuardFailed,
+    InvalidAction,
+    InvalidState,
+    ReentrantSendError,
+    Success,
+    UnknownFlowError,
+    UnknownInstanceError,
+    guard,
+)
+
+REVIEW = {
+    "id": "review_workflow",
+    "initial": "draft",
+    "states": {
+        "draft": {"on": {"submit": "pending_review", "discard": "discarded"}, "enter": "onEnterDraft"},
+        "pending_review": {
+            "on": {"approve": "approved", "reject": "draft", "request_changes": "needs_changes"},
+            "enter": "onEnterPending",
+            "guards": {"approve": "canApprove"},
+        },
+        "needs_changes": {"on": {"resubmit": "pending_review", "discard": "discarded"}},
+        "approved": {"type": "final", "enter": "onApproved"},
+        "discarded": {"type": "final"},
+    },
+    "context": {"reviewer": None, "comments": [], "history": []},
+}
+
+
+def on_approved(ctx, event):
+    ctx.set_context("approved_at", ctx.now())
+    ctx.set_context("approver", event["user"])
+    ctx.emit("workflow:completed", {"workflow": "review", "result": "approved", "note": ctx.subject()})
+
+
+REVIEW_HANDLERS = {
+    "canApprove": lambda ctx, event: ctx.context().get("submitter") != ctx.current_user(),
+    "onEnterDraft": lambda ctx, event: ctx.set_context("comments", []),
+    "onEnterPending": lambda ctx, event: ctx.set_context("submitted_at", ctx.now()),
+    "onApproved": on_approved,
+}
+
+
+@pytest.fixture
+def app():
+    with App(clock=ManualClock(start_ms=1000, step_ms=10)) as made:
+        yield made.add_plugins(FlowsPlugin())
+
+
+@pytest.fixture
+def flows(app):
+    return app.world.resource(FlowManager)
+
+
+def test_the_review_workflow_works(flows):
+    flows.register(REVIEW, handlers=REVIEW_HANDLERS)
+    it = flows.start("review_workflow", {"submitter": "ann"}, subject="n.md", user="ann")
+    assert flows.send(it, "submit", user="ann") == Success("pending_review")
+    refused = flows.send(it, "approve", user="ann")
+    assert (refused.guard, refused.reason) == ("canApprove", "guard `canApprove` returned false")
+    assert flows.send(str(it), "approve", user="bob") == Success("approved")
+    assert flows.send(it, "approve", user="bob") == InvalidAction("approve", "approved")
+    found = flows.get(it)
+    assert (found.done, found.revision, found.context["approver"], found.subject) == (True, 2, "bob", "n.md")
+    assert [(each.from_, each.to, each.action) for each in found.history] == [
+        ("draft", "pending_review", "submit"),
+        ("pending_review", "approved", "approve"),
+    ]
+    assert len(flows.audit) == 2
+
+
+def simple(**more):
+    return {
+        "id": "s",
+        "initial": "a",
+        "context": {"n": 0},
+        "states": {"a": {"on": {"go": "b"}}, "b": {"on": {"go": "a"}}, **more},
+    }
+
+
+def test_unknown_ids_are_typed_errors(flows):
+    flows.register(simple())
+    with pytest.raises(UnknownFlowError):
+        flows.start("nope")
+    for wrong in (5, "x", -1, 1 << 40):
+        with pytest.raises(UnknownInstanceError):
+            flows.send(wrong, "go")
+    it = flows.start("s")
+    flows.despawn(it)
+    with pytest.raises(UnknownInstanceError):
+        flows.send(it, "go")
+
+
+def test_an_initial_handler_that_raises_leaves_no_instance(flows):
+    flows.register({**simple(), "enter": "boom"}, handlers={"boom": lambda c, e: 1 / 0})
+    with pytest.raises(FlowError):
+        flows.start("s")
+    assert len(flows.query()) == 0
+
+
+def test_a_failed_step_leaves_the_instance_bit_identical(flows):
+    def boom(ctx, event):
+        ctx.set_context("n", 5)
+        ctx.emit("x:y", 1)
+        raise ValueError("no")
+
+    document = simple()
+    document["states"]["b"]["enter"] = "boom"
+    flows.register(document, handlers={"boom": boom})
+    it = flows.start("s")
+    before = flows.get(it)
+    with pytest.raises(FlowError) as error:
+        flows.send(it, "go")
+    assert error.value.phase == "enter"
+    assert flows.get(it) == before
+
+
+@given(st.lists(st.sampled_from(["go", "act", "back"]), min_size=1, max_size=6), st.integers(0, 12))
+def test_a_fault_at_every_kth_handler_call_rolls_back_and_a_retry_succeeds(actions, k):
+    calls = [0, -1]
+
+    def handler(ctx, event):
+        calls[0] += 1
+        if calls[0] == calls[1]:
+            raise RuntimeError("planted")
+        ctx.set_context("n", ctx.context()["n"] + 1)
+
+    document = simple()
+    document["states"]["a"] |= {
+        "exit": "h",
+        "on": {"go": {"target": "b", "actions": ["h", "h"]}, "act": {"actions": "h"}},
+    }
+    document["states"]["b"] = {"enter": "h", "on": {"back": "a"}}
+    outcomes = []
+    for fault in (-1, k):
+        calls[:] = [0, fault]
+        with App(clock=ManualClock(start_ms=0, step_ms=1)).add_plugins(FlowsPlugin()) as app:
+            flows = app.world.resource(FlowManager)
+            flows.register(document, handlers={"h": handler})
+            it = flows.start("s")
+            for action in actions:
+                before = flows.get(it)
+                try:
+                    flows.send(it, action)
+                except FlowError:
+                    assert flows.get(it) == before
+                    flows.send(it, action)
+            outcomes.append(flows.get(it))
+    assert outcomes[0] == outcomes[1]
+
+
+def test_send_from_a_handler_is_refused_and_ctx_send_arrives_later(app, flows):
+    caught = []
+
+    def enter(ctx, event):
+        with pytest.raises(ReentrantSendError):
+            flows.send(it, "go")
+        ctx.send(it, "go")
+        caught.append(1)
+
+    document = simple()
+    document["states"]["b"]["enter"] = "enter"
+    flows.register(document, handlers={"enter": enter})
+    it = flows.start("s")
+    flows.send(it, "go")
+    assert caught == [1]
+    assert flows.get(it).current_state == "b"
+    app.update()
+    assert flows.get(it).current_state == "a"
+
+
+def test_queued_actions_are_fifo_and_come_before_a_send(flows):
+    flows.register(simple())
+    it = flows.start("s")
+    flows.enqueue(it, "go", {"i": 1})
+    flows.enqueue(it, "go", {"i": 2})
+    flows.send(it, "go", {"i": 3})
+    assert [each.data["i"] for each in flows.history(it)] == [1, 2, 3]
+
+
+def test_a_repeated_key_returns_the_stored_result_and_a_wrong_revision_conflicts(flows):
+    flows.register(simple())
+    it = flows.start("s")
+    assert flows.send(it, "go", key="k") == flows.send(it, "go", key="k") == Success("b")
+    assert flows.get(it).revision == 1
+    with pytest.raises(FlowConflictError):
+        flows.send(it, "go", expected_revision=0)
+
+
+def test_timers_are_never_early_and_fire_once(app, flows):
+    flows.register(simple(a={"after": {"25": "b"}, "on": {"go": "a"}}, b={}))
+    it = flows.start("s")
+    app.update()
+    app.update()
+    early = app.world.now() < flows.get(it).created_at + 25
+    assert early == (flows.get(it).current_state == "a")
+    for _ in range(3):
+        app.update()
+    assert flows.get(it).current_state == "b"
+    assert flows.get(it).revision == 1
+
+
+def test_a_changed_definition_keeps_what_it_can_and_migrate_moves_the_rest(flows):
+    flows.register(simple())
+    stays, lost = flows.start("s"), flows.start("s")
+    flows.send(lost, "go")
+    flows.register({"id": "s", "initial": "a", "states": {"a": {"on": {"go": "c"}}, "c": {}}})
+    assert flows.send(lost, "go") == InvalidState("b")
+    assert flows.history(lost)[0].to == "b"
+    with pytest.raises(FlowError):
+        flows.migrate(lost, {})
+    assert flows.migrate(lost, {"b": "c"}, dry_run=True) == "c"
+    assert flows.get(lost).current_state == "b"
+    flows.migrate(lost, {"b": "c"})
+    assert flows.get(lost).current_state == "c"
+    assert flows.send(stays, "go") == Success("c")
+
+
+def test_can_agrees_with_send(flows):
+    flows.register(REVIEW, handlers=REVIEW_HANDLERS)
+    it = flows.start("review_workflow", {"submitter": "ann"})
+    flows.send(it, "submit")
+    assert not flows.can(it, "approve", user="ann")
+    assert flows.can(it, "approve", user="bob")
+    assert not flows.can(it, "submit")
+
+
+@guard(columns=("stock",))
+def in_stock(stock):
+    return stock > 0
+
+
+ORDER = {
+    "id": "order",
+    "initial": "s0",
+    "context_types": {"stock": "i32"},
+    "states": {
+        "s0": {
+            "on": {
+                "go": {"target": "s1", "guard": "in_stock"},
+                "skip": "s2",
+                "slow": {"target": "s1", "actions": "note"},
+            }
+        },
+        "s1": {"on": {"go": "s0", "end": "s2"}},
+        "s2": {"type": "final"},
+    },
+}
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(["go", "skip", "slow", "end", "what"]), min_size=4, max_size=4), max_size=5),
+    st.lists(st.integers(-1, 1), min_size=4, max_size=4),
+)
+def test_a_batch_equals_a_loop_of_sends(schedule, stock):
+    with App(clock=ManualClock(start_ms=0, step_ms=0)).add_plugins(FlowsPlugin()) as app:
+        flows = app.world.resource(FlowManager)
+        flows.register(
+            ORDER, handlers={"in_stock": in_stock, "note": lambda ctx, event: ctx.set_context("noted", True)}
+        )
+        bulk = flows.start_batch("order", 4, stock=np.array(stock))
+        single = [flows.start("order", {"stock": each}) for each in stock]
+        kinds = (Success, GuardFailed, InvalidAction, InvalidState)
+        for actions in schedule:
+            ticket = flows.send_batch(bulk, actions)
+            app.update()
+            results = [flows.send(it, action) for it, action in zip(single, actions, strict=True)]
+            assert [kinds[code] for code in ticket.columns["status"]] == [type(each) for each in results]
+        for a, b in zip(bulk, single, strict=True):
+            one, two = flows.get(a), flows.get(b)
+            assert (one.current_state, one.revision, one.context, one.history) == (
+                two.current_state,
+                two.revision,
+                two.context,
+                two.history,
+            )
+
+
+def test_query_selects_by_every_field(flows):
+    flows.register(ORDER, handlers={"in_stock": in_stock, "note": lambda c, e: None})
+    ids = flows.start_batch("order", 10, stock=np.arange(10) % 2, subject=[f"n{i}" for i in range(10)])
+    flows.send_batch(ids, "go")
+    flows.advance()
+    assert len(flows.query(FlowFilter(state="s1"))) == 5
+    assert list(flows.query(FlowFilter(subject="n3"))) == [ids[3]]
+    assert len(flows.query(FlowFilter(definition="other"))) == 0
+    assert len(flows.query(FlowFilter(done=False, updated_before=10**15))) == 10
