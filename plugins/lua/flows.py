@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FlowDoors", "LuaFlowHandler"]
 
-_OPTIONS = ("subject", "user", "key", "expectedRevision")
+_OPTIONS = ("user", "key", "expectedRevision")
 _FILTER = ("definition", "state", "subject", "done", "updatedBefore", "updatedAfter")
 _KINDS = {
     "Success": "success",
@@ -152,7 +152,8 @@ class FlowDoors(Doors):
 
     def enqueue(self, instance: bytes, action: bytes, data: Any, opts: Any) -> None:
         """Queue an action for the next tick."""
-        self.manager.enqueue(_id(instance), text(action), decode_json(data), **self._send_options(opts))
+        options = self.options(opts, "opts", ("user",))
+        self.manager.enqueue(_id(instance), text(action), decode_json(data), **options)
 
     def _send_options(self, opts: Any) -> dict[str, Any]:
         options = self.options(opts, "opts", _OPTIONS)
