@@ -157,17 +157,18 @@ class Schedules:
                     schedule.changed()
 
     def release(self, owner: str) -> None:
-        """Take out everything of one owner."""
+        """Take out everything of one owner; no reader of it holds events back any more."""
         for schedule in self._schedules.values():
+            gone: list[System] = []
             for entry in schedule.remove(lambda entry: entry.system.owner != owner):
-                entry.system.detach()
-                for condition in entry.conditions:
-                    condition.detach()
-            if any(loop.owner == owner for loop in schedule.loops):
-                schedule.loops = [loop for loop in schedule.loops if loop.owner != owner]
-                schedule.changed()
+                gone += [entry.system, *entry.conditions]
+            gone += [loop.repeat_while for loop in schedule.loops if loop.owner == owner]
+            schedule.loops = [loop for loop in schedule.loops if loop.owner != owner]
             for config in schedule.sets.values():
+                gone += [each for each in config.conditions if each.owner == owner]
                 config.conditions = [each for each in config.conditions if each.owner != owner]
+            for system in gone:
+                system.detach()
             schedule.changed()
 
     def _context(self, fn: Callable[..., Any], owner: str) -> ParamContext:

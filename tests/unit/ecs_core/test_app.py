@@ -1,5 +1,6 @@
 """The app: the tick's anatomy, plugins and owners, errors, one-shot systems, sub-schedules."""
 
+import functools
 import logging
 import threading
 
@@ -601,3 +602,52 @@ def test_a_system_may_answer_on_the_queue_it_reads(app):
     app.update()
     app.update()
     assert seen == [0, 1]
+
+
+def test_a_plugins_loops_conditions_and_readers_go_with_it(app):
+    log = []
+
+    def hears(pings: EventReader[Ping]) -> bool:
+        return not pings.is_empty()
+
+    class Busy(Plugin):
+        def build(self, app):
+            app.configure_sets(Update, Sets.A, run_if=hears)
+            app.add_subschedule(Update, [Sets.A], repeat_while=lambda: False)
+            app.add_systems(Update, noting(log, "busy"), run_if=hears)
+
+    app.add_systems(Update, noting(log, "stays"), in_set=Sets.A)
+    app.add_plugins(Busy())
+    app.world.send(Ping())
+    app.update()
+    assert sorted(log) == ["busy", "stays"]
+    app.remove_plugin("Busy")
+    log.clear()
+    app.update()
+    assert log == ["stays"]
+    assert app.schedule(Update).loops == []
+    assert app.add_event(Ping).readers == []
+
+
+def test_a_subschedule_needs_sets_and_rounds(app):
+    with pytest.raises(ScheduleError, match="0 rounds"):
+        app.add_subschedule(Update, [Sets.A], repeat_while=lambda: False, max_rounds=0)
+
+
+def test_callable_objects_and_partials_are_systems(app):
+    log = []
+
+    class Counter:
+        def __call__(self, time: Res[Time]) -> None:
+            log.append(time.tick)
+
+    def add(amount: int, score: ResMut[Score]) -> None:
+        score.value += amount
+
+    app.insert_resource(Score()).add_systems(Update, Counter(), functools.partial(add, 3))
+    app.update()
+    assert log == [1]
+    assert app.world.resource(Score).value == 3
+    assert app.schedule(Update).graph().systems == ("Counter", "add")
+    with pytest.raises(SystemParamError, match="is not called but added"):
+        pipe(add, add)()

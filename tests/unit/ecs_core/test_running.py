@@ -1,5 +1,6 @@
 """Conditions, stepping, diagnostics, the parallel executor, esper processors, kernels."""
 
+import importlib.util
 import json
 import threading
 
@@ -282,7 +283,12 @@ def test_esper_processors_run_by_priority_in_their_own_world(app):
     esper.delete_world("arena")
 
 
-@pytest.mark.parametrize("jit", [True, False])
+HAS_NUMBA = importlib.util.find_spec("numba") is not None
+
+
+@pytest.mark.parametrize(
+    "jit", [pytest.param(True, marks=pytest.mark.skipif(not HAS_NUMBA, reason="the extra [jit] is missing")), False]
+)
 def test_a_kernel_equals_its_row_function(jit):
     def clamp(x, low, high):
         if x < low:
