@@ -91,6 +91,7 @@ class Observers:
         found = self.by_type.get(observer.event_type, [])
         if observer in found:
             found.remove(observer)
+            observer.system.detach()
 
     def trigger(self, event: object, *, entity: Any = None) -> None:
         """Call every observer of this event now."""
@@ -111,7 +112,9 @@ class Observers:
     def release(self, owner: str) -> None:
         """Forget everything `owner` registered."""
         for found in self.by_type.values():
-            found[:] = [each for each in found if each.owner != owner]
+            for observer in [each for each in found if each.owner == owner]:
+                found.remove(observer)
+                observer.system.detach()
 
 
 def observed_type(system: System) -> type[Any]:

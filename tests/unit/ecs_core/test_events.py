@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from tickwright.ecs_core import App, Entity, EventError, ManualClock, On, SystemClock, Time
+from tickwright.ecs_core import App, Entity, EventError, EventReader, ManualClock, On, SystemClock, Time
 from tickwright.ecs_core.access import Access, Part
 from tickwright.ecs_core.async_systems import StagedWriter
 from tickwright.ecs_core.events import EventQueue, Events, EventWriter
@@ -222,3 +222,18 @@ def test_wrong_batches_are_refused_whole():
         with pytest.raises(EventError, match=message):
             queue.send_batch(columns)
     assert len(queue) == 0
+
+
+def test_a_removed_observers_readers_hold_nothing_back():
+    app = App(clock=ManualClock())
+
+    def watch(on: On[Bump], hits: EventReader[Hit]) -> None: ...
+
+    watcher = app.observe(watch)
+    with app.owner("plugin"):
+        app.observe(watch)
+    queue = app.add_event(Hit)
+    assert len(queue.readers) == 2
+    app.world.observers.release("plugin")
+    app.world.observers.remove(watcher)
+    assert queue.readers == []
