@@ -175,8 +175,9 @@ def _loaded(paths: list[Path]) -> list[Any]:
 
 
 def _features() -> list[Any]:
+    from tickwright.systems.flows import FlowsPlugin
     from tickwright.systems.hooks import HooksPlugin
     from tickwright.systems.notes import NotesPlugin
     from tickwright.systems.tools import ToolsPlugin
 
-    return [HooksPlugin(), NotesPlugin(), ToolsPlugin()]
+    return [HooksPlugin(), NotesPlugin(), ToolsPlugin(), FlowsPlugin()]

@@ -13,6 +13,7 @@ from tickwright.ecs_core import App, ManualClock
 from tickwright.plugins.lua import LuaPlugins, PluginHost
 from tickwright.systems.contracts.events import NoteBeforeSave
 from tickwright.systems.contracts.json import FrozenDict
+from tickwright.systems.flows import FlowManager, FlowsPlugin, Success
 from tickwright.systems.flows.compiled import CompiledFlow
 from tickwright.systems.flows.context import FlowEvent
 from tickwright.systems.flows.definition import read_definition
@@ -202,6 +203,65 @@ def test_the_example_flows_are_sound(
         assert result.reason in ("the submitter cannot approve their own note", "a resolution needs a note")
         event = FlowEvent.of(refused, "bob", 1, taken)
         assert not isinstance(step(walk.flow, walk.image, event, subject="a.md"), GuardFailed)
+
+
+class TestReviewManaged:
+    """Section 4.2, through the flow manager in the app."""
+
+    def test_every_edge(self, load: Callable[..., App]) -> None:
+        app = load("review", 1, FlowsPlugin())
+        flows = app.world.resource(FlowManager)
+
+        def walk(*actions: str) -> str:
+            flow = flows.start("review_workflow", {"submitter": "ann"}, subject="a.md", user="ann")
+            for action in actions:
+                assert isinstance(flows.send(flow, action, user="bob"), Success), action
+            return flows.get(flow).current_state
+
+        assert walk() == "draft"
+        assert walk("submit") == "pending_review"
+        assert walk("discard") == "discarded"
+        assert walk("submit", "approve") == "approved"
+        assert walk("submit", "reject") == "draft"
+        assert walk("submit", "request_changes") == "needs_changes"
+        assert walk("submit", "request_changes", "resubmit") == "pending_review"
+        assert walk("submit", "request_changes", "discard") == "discarded"
+
+    def test_the_submitters_approval_is_refused_with_a_reason(self, load: Callable[..., App]) -> None:
+        flows = load("review", 1, FlowsPlugin()).world.resource(FlowManager)
+        flow = flows.start("review_workflow", {"submitter": "ann"}, subject="a.md", user="ann")
+        flows.send(flow, "submit", user="ann")
+        refused = flows.send(flow, "approve", user="ann")
+        assert isinstance(refused, GuardFailed)
+        assert refused.guard == "canApprove"
+        assert refused.reason == "guard `canApprove` returned false"
+        assert flows.get(flow).current_state == "pending_review"
+
+    def test_emits_and_finals(self, load: Callable[..., App]) -> None:
+        app = load("review", 1, FlowsPlugin())
+        flows, hooks = app.world.resource(FlowManager), app.world.resource(Hooks)
+        said: list[Any] = []
+        for event in ("notification:review_requested", "workflow:completed"):
+            hooks.on(event, lambda event, ctx: said.append((event.name, dict(event.payload))))
+        flow = flows.start("review_workflow", {"submitter": "ann"}, subject="a.md", user="ann")
+        flows.send(flow, "submit", user="ann")
+        flows.send(flow, "approve", user="bob")
+        for _ in range(3):
+            app.update()
+        assert said == [
+            ("notification:review_requested", {"note": "a.md", "submitter": "ann"}),
+            ("workflow:completed", {"workflow": "review", "result": "approved", "note": "a.md"}),
+        ]
+        found = flows.get(flow)
+        assert (found.done, found.context["approver"], found.context["submitted_at"]) == (
+            True,
+            "bob",
+            1_700_000_000_000,
+        )
+        assert [(step.from_, step.to) for step in found.history] == [
+            ("draft", "pending_review"), ("pending_review", "approved"),
+        ]  # fmt: skip
+        assert isinstance(flows.send(flow, "submit", user="ann"), InvalidAction)
 
 
 def rows(hooks: Hooks) -> list[Any]:
