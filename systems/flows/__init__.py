@@ -19,6 +19,7 @@ from tickwright.systems.flows.errors import (
     UnknownFlowError,
     UnknownInstanceError,
 )
+from tickwright.systems.flows.export import to_dot, to_json, to_mermaid
 from tickwright.systems.flows.guards import guard
 from tickwright.systems.flows.manager import FlowManager, Rejection, Selection
 from tickwright.systems.flows.plugin import FlowsPlugin
@@ -63,4 +64,7 @@ __all__ = [
     "guard",
     "json_schema",
     "read_definition",
+    "to_dot",
+    "to_json",
+    "to_mermaid",
 ]

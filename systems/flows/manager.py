@@ -495,9 +495,10 @@ class FlowManager:
         configs = table.flow.config_list
         if wanted.state is not None:
             target = table.flow.by_path.get(wanted.state, -1)
-            mask &= np.array([target in each.active for each in configs] + [False, False], bool)[state]
+            mask &= _among(state, [each.index for each in configs if target in each.active])
         if wanted.done is not None:
-            mask &= np.array([each.done for each in configs] + [False, False], bool)[state] == wanted.done
+            finished = _among(state, [each.index for each in configs if each.done])
+            mask &= finished if wanted.done else ~finished
         if wanted.subject is not None:
             mask &= table.subject[: table.count] == table.subject_of.get(wanted.subject, -1)
         updated = table.updated[: table.count]
@@ -506,6 +507,15 @@ class FlowManager:
         if wanted.updated_after is not None:
             mask &= updated > wanted.updated_after
         return mask
+
+    def column_bytes(self) -> int:
+        """Return the bytes that the instances' columns hold, history aside."""
+        total = 0
+        for table in self._tables:
+            total += table.state.nbytes + table.revision.nbytes + table.subject.nbytes
+            total += table.created.nbytes + table.updated.nbytes
+            total += sum(column.nbytes for column in table.columns.values())
+        return total
 
     # -- changing ----------------------------------------------------------------------------------------
 
@@ -548,6 +558,15 @@ class FlowManager:
             for name, value in typed.items():
                 table.columns[name][row] = value
         return config.current_state
+
+
+def _among(state: NDArray[np.int32], wanted: list[int]) -> NDArray[np.bool_]:
+    if len(wanted) > 8:
+        return np.isin(state, wanted)
+    found = np.zeros(len(state), bool)
+    for each in wanted:
+        found |= state == each
+    return found
 
 
 def _internal(action: str) -> bool:
