@@ -112,8 +112,11 @@ class DenseStep:
             for cell, guard in self.guards.items():
                 at = np.flatnonzero((key == cell) & (status == _GUARDED))
                 if len(at):
-                    held = guard({name: column[rows[at]] for name, column in table.columns.items()})
-                    moved[at] = held
+                    values = {name: column[rows[at]] for name, column in table.columns.items()}
+                    try:
+                        moved[at] = guard(values)
+                    except Exception:
+                        status[at] = _SCALAR  # the scalar step asks one by one, and fails closed with the reason
         took = np.flatnonzero(moved)
         whole = len(took) == len(rows)
         which, before = (rows, state) if whole else (rows[took], state[took])

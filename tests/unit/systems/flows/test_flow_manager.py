@@ -298,3 +298,16 @@ def test_query_selects_by_every_field(flows):
     assert list(flows.query(FlowFilter(subject="n3"))) == [ids[3]]
     assert len(flows.query(FlowFilter(definition="other"))) == 0
     assert len(flows.query(FlowFilter(done=False, updated_before=10**15))) == 10
+
+
+def test_a_column_guard_that_raises_fails_closed_and_stops_nobody(flows):
+    @guard(columns=("stock",))
+    def broken(stock):
+        raise ValueError("no")
+
+    flows.register(ORDER, handlers={"in_stock": broken, "note": lambda c, e: None})
+    ids = flows.start_batch("order", 2, stock=1)
+    ticket = flows.send_batch(ids, "go")
+    flows.advance()
+    assert [each.reason for each in ticket.reasons.values()] == ["ValueError: no"] * 2
+    assert flows.get(ids[0]).current_state == "s0"
