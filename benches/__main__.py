@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _discover(*, quick: bool) -> list[Case | Gauge]:
     found: list[Case | Gauge] = []
     for module in sorted(m.name for m in pkgutil.iter_modules(benches.__path__) if m.name.startswith("bench_")):
-        found += importlib.import_module(f"benches.{module}").cases(quick)
+        found += importlib.import_module(f"benches.{module}").cases(quick=quick)
     return found
 
 
