@@ -63,6 +63,11 @@ class WordIndex:
         with self._lock:
             self._delete(path)
 
+    def bytes_used(self) -> int:
+        """Return the index's size in memory."""
+        pages, size = (self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+        return int(pages) * int(size)
+
     def close(self) -> None:
         """Free the index."""
         self._db.close()
