@@ -35,9 +35,8 @@ def note(rng: random.Random, number: int, size: int) -> str:
     """Return a note of about 2 kB with frontmatter, headings, links, tags and a code block."""
     words = _words()
     weights = _weights()
-    parts = [
-        f"---\ntitle: Note {number}\ntags: [t{number % 40}, t{number % 7}]\ncreated: 2026-01-{number % 28 + 1:02}\n---\n"
-    ]
+    tags = f"t{number % 40}, t{number % 7}"
+    parts = [f"---\ntitle: Note {number}\ntags: [{tags}]\ncreated: 2026-01-{number % 28 + 1:02}\n---\n"]
     for section in range(4):
         body = " ".join(rng.choices(words, cum_weights=weights, k=68))
         link = f"[[n{rng.randrange(size)}]] and [[n{rng.randrange(size)}#Part 1|there]]"

@@ -114,8 +114,11 @@ class WordIndex:
         return kept or [min(words, key=self._count)]
 
     def _count(self, word: str) -> int:
-        row = self._db.execute("SELECT doc FROM terms WHERE term = ?", (word,)).fetchone()
-        return int(row[0]) if row is not None else 0
+        """Return about how many notes have the word; the index holds stems: the word, mostly less an ending."""
+        stems = {word, *(word[:-cut] for cut in range(1, 5) if len(word) - cut > 2), word[:-1] + "i"}
+        ask = "SELECT doc FROM terms WHERE term = ?"
+        rows = [self._db.execute(ask, (stem,)).fetchone() for stem in stems]
+        return max((int(row[0]) for row in rows if row is not None), default=0)
 
     def _contains(self, words: Sequence[str], limit: int) -> list[FoundNote]:
         """Look through the texts, for scripts that write no spaces between words."""
