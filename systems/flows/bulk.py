@@ -98,35 +98,44 @@ class DenseStep:
             self.guards[config.index * len(flow.actions) + number] = columns[0]
 
     def step(
-        self, table: FlowTable, rows: NDArray[np.int64], actions: NDArray[np.int64], *, now: int, user: str
+        self, table: FlowTable, rows: NDArray[np.int64], actions: NDArray[np.int16], *, now: int, user: str
     ) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
         """Step distinct, ascending rows; return (status, positions left to the scalar step).
 
         Cost: O(N) over a handful of passes; benches/bench_flows.py.
         """
-        state = table.state[rows]
-        key = state * np.int32(len(self.flow.actions)) + actions.astype(np.int32)
-        status = np.where(actions < 0, _SCALAR, self.kind.ravel()[key])
+        first, last = (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, 0)
+        dense = last - first == len(rows)  # neighbours: slices instead of gathers
+        state = table.state[first:last].copy() if dense else table.state[rows]
+        key = state * np.int32(len(self.flow.actions)) + actions
+        status = np.where(actions < 0, np.int8(_SCALAR), self.kind.ravel()[key])
         moved = status == _PLAIN
         with np.errstate(all="ignore"):
             for cell, guard in self.guards.items():
-                at = np.flatnonzero((key == cell) & (status == _GUARDED))
-                if len(at):
-                    values = {name: column[rows[at]] for name, column in table.columns.items()}
+                hit = (key == cell) & (status == _GUARDED)
+                everyone = dense and bool(hit.all())
+                at: Any = slice(None) if everyone else np.flatnonzero(hit)
+                if everyone or len(at):
+                    where = slice(first, last) if everyone else rows[at]
+                    values = {name: column[where] for name, column in table.columns.items()}
                     try:
                         moved[at] = guard(values)
                     except Exception:
                         status[at] = _SCALAR  # the scalar step asks one by one, and fails closed with the reason
         took = np.flatnonzero(moved)
         whole = len(took) == len(rows)
-        which, before = (rows, state) if whole else (rows[took], state[took])
+        which: Any = slice(first, last) if whole and dense else rows if whole else rows[took]
+        before = state if whole else state[took]
         table.state[which] = self.target.ravel()[key if whole else key[took]]
         revisions = table.revision[which] + np.int32(1)
         table.revision[which] = revisions
         table.updated[which] = now
-        if len(which):
-            numbers = (actions if whole else actions[took]).astype(np.int16)
-            table.chunks.append(Chunk(which.astype(np.int32), before, numbers, revisions, now, user))
+        if len(took):
+            numbers = actions if whole else actions[took]
+            stepped = (rows if whole else rows[took]).astype(np.int32)
+            table.chunks.append(Chunk(stepped, before, numbers, revisions, now, user))
         rest = np.flatnonzero(status == _SCALAR)
+        if whole:
+            return np.zeros(len(rows), np.int8), rest
         out = np.where(moved, SUCCESS, np.where(status == _GUARDED, GUARD_FAILED, INVALID_ACTION)).astype(np.int8)
         return out, rest

@@ -413,7 +413,9 @@ class FlowManager:
 
     def _advance_ticket(self, ticket: Ticket) -> None:
         ids = ticket.ids
-        tables = np.unique(ids >> 32)
+        tops = ids >> 32
+        one = bool(len(ids)) and bool((tops == tops[0]).all())  # the common case, without sorting
+        tables = tops[:1] if one else np.unique(tops)
         unique = len(ids) < 2 or bool((np.diff(ids) > 0).all()) or len(np.unique(ids)) == len(ids)
         for number in tables.tolist():
             table = self._tables[number] if 0 <= number < len(self._tables) else None
@@ -438,9 +440,9 @@ class FlowManager:
             at, rows = at[order], rows[order]
         numbers = table.flow.action_number
         if isinstance(ticket.actions, str):
-            codes = np.full(len(at), numbers.get(ticket.actions, -1), np.int64)
+            codes = np.full(len(at), numbers.get(ticket.actions, -1), np.int16)
         else:
-            codes = np.array([numbers.get(ticket.actions[i], -1) for i in at.tolist()], np.int64)
+            codes = np.array([numbers.get(ticket.actions[i], -1) for i in at.tolist()], np.int16)
         status, rest = self._dense[table.number].step(table, rows, codes, now=self.world.now(), user=ticket.user)
         ticket.columns["status"][at] = status
         ticket.columns["revision"][at] = table.revision[rows]

@@ -311,3 +311,22 @@ def test_a_column_guard_that_raises_fails_closed_and_stops_nobody(flows):
     flows.advance()
     assert [each.reason for each in ticket.reasons.values()] == ["ValueError: no"] * 2
     assert flows.get(ids[0]).current_state == "s0"
+
+
+def test_an_unknown_action_never_reads_its_neighbours_cell(flows):
+    document = {
+        "id": "n",
+        "initial": "b",
+        "context_types": {"stock": "i32"},
+        "states": {
+            "a": {"on": {"go": {"target": "b", "guard": "ok"}}},
+            "b": {"on": {"go": {"target": "a", "guard": "ok"}}},
+        },
+    }
+    flows.register(document, handlers={"ok": in_stock})
+    ids = flows.start_batch("n", 3, stock=1)
+    ticket = flows.send_batch(ids, "what")
+    flows.advance()
+    assert ticket.columns["status"].tolist() == [2, 2, 2]
+    assert len(flows.query(FlowFilter(state="b"))) == 3
+    assert {flows.get(each).revision for each in ids} == {0}
