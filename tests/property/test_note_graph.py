@@ -1,6 +1,6 @@
 """The link graph and the catalogue equal a rebuild from scratch, and a cancelled save changes nothing."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tickwright.ecs_core import App
@@ -42,7 +42,11 @@ def _apply(notes, step):
         notes.rename(path, other)
 
 
+NICK = "---\naliases: [nick]\n---\n"
+
+
 @given(steps)
+@example([("save", "a.md", "[[nick]]"), ("save", "b.md", NICK), ("save", "b.md", "")])  # an alias that goes
 def test_the_graph_equals_a_rebuild_after_any_sequence(sequence):
     with App() as app:
         app.add_plugins(NotesPlugin())
