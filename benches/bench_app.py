@@ -6,7 +6,6 @@ import statistics
 import time
 from collections.abc import Callable
 
-import esper
 import numpy as np
 
 from benches.harness import Case, Gauge, Subject, Trial
@@ -128,6 +127,8 @@ def _objects(size: int) -> Trial:
 
 
 def _dispatch(size: int) -> Trial:
+    import esper
+
     total = _Sum()
 
     def handle(hit: Hit) -> None:

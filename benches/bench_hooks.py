@@ -6,9 +6,6 @@ import random
 import time
 from typing import Any
 
-import blinker
-import pluggy
-
 from benches.harness import Case, Gauge, Subject, Trial
 from tickwright.ecs_core import App, ManualClock
 from tickwright.systems.contracts.events import NoteDeleted, NoteSaved, emit
@@ -66,6 +63,8 @@ def _handler(heard: list[int], number: int) -> Any:
 
 
 def _pluggy() -> Trial:
+    import pluggy
+
     spec, impl = pluggy.HookspecMarker("bench"), pluggy.HookimplMarker("bench")
 
     class Spec:
@@ -96,6 +95,8 @@ def _pluggy_plugin(impl: Any, heard: list[int], number: int) -> object:
 
 
 def _blinker() -> Trial:
+    import blinker
+
     signal = blinker.Signal()
     heard: list[int] = []
     kept = [_blinker_handler(heard, number) for number in range(HANDLERS)]

@@ -156,19 +156,19 @@ def cases(quick: bool) -> list[Case | Gauge]:  # noqa: FBT001 (every bench modul
             wanted={"numpy": 0.5},
         ),
         Gauge(
-            "lua/handlers lua54", 10, lambda: _dispatch_us("lua54", 10, NoteSaved(path="a.md"), rounds), "us", 3.3, 1.7
+            "lua/handlers_lua54", 10, lambda: _dispatch_us("lua54", 10, NoteSaved(path="a.md"), rounds), "us", 3.3, 1.7
         ),
         Gauge(
-            "lua/handlers luajit",
+            "lua/handlers_luajit",
             10,
             lambda: _dispatch_us("luajit", 10, NoteSaved(path="a.md"), rounds),
             "us",
             1.0,
             0.5,
         ),
-        Gauge("lua/one handler, 5 fields lua54", 1, lambda: _dispatch_us("lua54", 1, step, rounds), "us", 8.0, 4.0),
-        Gauge("lua/one handler, 5 fields luajit", 1, lambda: _dispatch_us("luajit", 1, step, rounds), "us", 8.0, 4.0),
-        Gauge("lua/load 200 lines, cached", 200, lambda: _load_ms(cached=True), "ms", 2.0),
-        Gauge("lua/load 200 lines, cold", 200, lambda: _load_ms(cached=False), "ms", 25.0),
-        Gauge("lua/100 plugins", 100, _hundred_mb, "MB", 25.0, rounds=1),
+        Gauge("lua/one_handler_lua54", 1, lambda: _dispatch_us("lua54", 1, step, rounds), "us", 8.0, 4.0),
+        Gauge("lua/one_handler_luajit", 1, lambda: _dispatch_us("luajit", 1, step, rounds), "us", 8.0, 4.0),
+        Gauge("lua/load_200_lines_cached", 200, lambda: _load_ms(cached=True), "ms", 2.0),
+        Gauge("lua/load_200_lines_cold", 200, lambda: _load_ms(cached=False), "ms", 25.0),
+        Gauge("lua/100_plugins", 100, _hundred_mb, "MB", 25.0, rounds=1),
     ]

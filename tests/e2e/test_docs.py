@@ -7,6 +7,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+ANY_FENCE = re.compile(r"^(`{3,}|~{3,}).*?^\1[`~]*$", re.MULTILINE | re.DOTALL)
+CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)", re.DOTALL)
+LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -25,12 +28,24 @@ def test_every_python_block_runs(page, tmp_path, monkeypatch):
     assert len(namespace) > 2
 
 
+def links(text: str) -> list[str]:
+    """Relative targets of a page's links, code samples and code spans left out."""
+    text = ANY_FENCE.sub("", text)
+    text = CODE_SPAN.sub("", text)
+    return LINK.findall(text)
+
+
 def test_links_inside_the_repository_lead_somewhere():
-    link = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
     broken = [
         f"{page.relative_to(ROOT)}: {target}"
         for page in PAGES
-        for target in link.findall(page.read_text())
+        for target in links(page.read_text())
         if not (page.parent / target).exists()
     ]
     assert broken == []
+
+
+def test_links_in_code_are_samples():
+    text = "[a](a.md) and `[b](b.md)` and ``[`c`](c.md)``\n~~~\n[d](d.md)\n~~~\n"
+    text += "\n```text\n[e](e.md)\n```\n[f](f.md#part)\n"
+    assert links(text) == ["a.md", "f.md"]

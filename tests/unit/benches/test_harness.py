@@ -1,9 +1,16 @@
+import ast
 import json
+import re
+import tomllib
+from pathlib import Path
 
 import pytest
 
 from benches.__main__ import main
 from benches.harness import BenchError, Case, Gauge, Subject, Trial, measure
+
+ROOT = Path(__file__).resolve().parents[3]
+IMPORT_NAMES = {"haystack-ai": "haystack", "python-statemachine": "statemachine", "tcod-ecs": "tcod"}
 
 
 def _busy(loops):
@@ -66,6 +73,24 @@ def test_unknown_case_is_refused(capsys):
 def test_listing_gives_names_only(capsys):
     assert main(["--list"]) == 0
     assert all(" " not in line for line in capsys.readouterr().out.splitlines())
+
+
+def _imported_at_the_top(source: str) -> set[str]:
+    names: set[str] = set()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add((node.module or "").partition(".")[0])
+    return names
+
+
+def test_peers_are_imported_only_by_the_cases_that_need_them():
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["bench"]
+    peers = {IMPORT_NAMES.get(name, name) for name in (re.split("[<>=~]", each)[0] for each in extra)} | {"esper"}
+    assert peers & _imported_at_the_top("import blinker\n") == {"blinker"}
+    for module in sorted((ROOT / "benches").glob("bench_*.py")):
+        assert peers.isdisjoint(_imported_at_the_top(module.read_text())), module.name
 
 
 def test_json_rows_have_the_promised_keys(tmp_path, monkeypatch):
