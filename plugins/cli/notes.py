@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from tickwright.ecs_core import App, TickwrightError
+from tickwright.plugins.cli.output import BadInputError, fail, print_json
 from tickwright.plugins.vault import VaultPlugin
 from tickwright.systems.notes import FoundNote, Notes, NotesPlugin
 
@@ -20,17 +20,16 @@ Vault = Annotated[Path, typer.Argument(help="The folder of notes.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def _open(vault: Path) -> Notes:
+def _open(vault: Path, *, as_json: bool) -> Notes:
     try:
         return App().add_plugins(NotesPlugin(), VaultPlugin(vault)).world.resource(Notes)
     except TickwrightError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
+        raise fail(error, as_json=as_json) from None
 
 
 def _print(rows: list[dict[str, Any]], *, as_json: bool, line: str) -> None:
     if as_json:
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        print_json(rows)
         return
     for row in rows:
         typer.echo(line.format(**row))
@@ -44,7 +43,7 @@ def search(
     as_json: Json = False,  # noqa: FBT002 (typer options are declared this way)
 ) -> None:
     """Find notes by words."""
-    hits = _open(vault).search(text, limit)
+    hits = _open(vault, as_json=as_json).search(text, limit)
     rows = [
         {"path": hit.path, "score": round(hit.score, 6), "snippet": hit.snippet}
         for hit in hits
@@ -63,11 +62,13 @@ def links(
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """Show where a note links to, and what links to it."""
-    notes = _open(vault)
+    notes = _open(vault, as_json=as_json)
     path = notes.resolve(note)
     if path is None:
-        typer.echo(f"error: no note {note!r} in {vault}", err=True)
-        raise typer.Exit(2)
+        unknown = BadInputError(
+            f"no note {note!r}", where=str(vault), expected="a note's path, or its name as in a link"
+        )
+        raise fail(unknown, as_json=as_json)
     rows = [{"direction": "to", "path": hit.path} for hit in notes.linked(path, depth)]
     rows += [{"direction": "from", "path": source} for source in notes.backlinks(path)]
     _print(rows, as_json=as_json, line="{direction:>4}  {path}")
@@ -76,7 +77,7 @@ def links(
 @app.command()
 def check(vault: Vault, as_json: Json = False) -> None:  # noqa: FBT002
     """Report links that lead nowhere and frontmatter that is wrong; exit status 1 if there are any."""
-    notes = _open(vault)
+    notes = _open(vault, as_json=as_json)
     rows = [
         {"path": link.source, "line": link.ref.line, "problem": f"no note {link.ref.target!r}"}
         for link in notes.unresolved()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,21 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from tickwright.ecs_core.errors import TickwrightError
+from tickwright.plugins.cli.output import BadInputError, fail, print_json
 
 __all__ = ["app"]
 
 app = typer.Typer(help="Write, check, test and list Lua plugins.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-def _print(data: Any) -> None:
-    typer.echo(json.dumps(data, indent=2, sort_keys=True))
-
-
-def _fail(error: TickwrightError | str) -> typer.Exit:
-    typer.echo(f"error: {error}", err=True)
-    return typer.Exit(2)
 
 
 @app.command()
@@ -34,13 +25,13 @@ def new(
 ) -> None:
     """Write a working plugin and its test."""
     if not name.isidentifier():
-        raise _fail(f"'{name}' is not a plugin name; expected letters, digits and _")
+        raise fail(BadInputError(f"'{name}' is not a plugin name", expected="letters, digits and _"))
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for source, target in (("plugin.luau", f"{name}.luau"), ("plugin_test.luau", f"{name}_test.luau")):
         path = folder / target
         if path.exists():
-            raise _fail(f"'{path}' exists already")
+            raise fail(BadInputError(f"'{path}' exists already", todo="choose another name, or another folder by --in"))
         template = files("tickwright.plugins.lua").joinpath("template", source).read_text(encoding="utf-8")
         path.write_text(template.replace("NAME", name), encoding="utf-8")
         written.append(path)
@@ -72,10 +63,10 @@ def check(
                 if dry_init and not static:
                     problems += dry_run(manifest)
     except TickwrightError as error:
-        raise _fail(error) from None
+        raise fail(error, as_json=as_json) from None
     if as_json:
         rows = [{"file": p.file, "line": p.line, "message": p.message, "fatal": p.fatal} for p in problems]
-        _print({"checked": count, "problems": rows})
+        print_json({"checked": count, "problems": rows})
     else:
         for problem in problems:
             typer.echo(str(problem))
@@ -121,10 +112,10 @@ def run_tests(
             for found in find_tests(path):
                 results += run_test_file(found)
     except TickwrightError as error:
-        raise _fail(error) from None
+        raise fail(error, as_json=as_json) from None
     failed = [result for result in results if not result.passed]
     if as_json:
-        _print([{"file": r.file, "name": r.name, "passed": r.passed, "problem": r.problem} for r in results])
+        print_json([{"file": r.file, "name": r.name, "passed": r.passed, "problem": r.problem} for r in results])
     else:
         for result in results:
             typer.echo(f"{'ok  ' if result.passed else 'FAIL'} {result.file}: {result.name}")
@@ -141,14 +132,12 @@ def list_plugins(
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """Load plugins into an empty world and show what they registered, their limits and what they used."""
-    from dataclasses import asdict
-
     try:
         rows = _loaded(paths)
     except TickwrightError as error:
-        raise _fail(error) from None
+        raise fail(error, as_json=as_json) from None
     if as_json:
-        _print([asdict(row) for row in rows])
+        print_json(rows)
         return
     for row in rows:
         registered = ", ".join(f"{count} {kind}" for kind, count in row.registered.items()) or "nothing registered"
@@ -164,20 +153,8 @@ def list_plugins(
 
 
 def _loaded(paths: list[Path]) -> list[Any]:
-    import tickwright
-    from tickwright.ecs_core import App
-    from tickwright.plugins.lua import LuaPlugins, PluginHost
+    from tickwright.plugins.cli.session import open_app
+    from tickwright.plugins.lua import PluginHost
 
-    features: Any = getattr(tickwright, "DefaultPlugins", None)
-    with App() as app:
-        app.add_plugins(*([features()] if features else _features()), LuaPlugins(*paths))
+    with open_app(None, paths) as app:
         return app.world.resource(PluginHost).list()
-
-
-def _features() -> list[Any]:
-    from tickwright.systems.flows import FlowsPlugin
-    from tickwright.systems.hooks import HooksPlugin
-    from tickwright.systems.notes import NotesPlugin
-    from tickwright.systems.tools import ToolsPlugin
-
-    return [HooksPlugin(), NotesPlugin(), ToolsPlugin(), FlowsPlugin()]

@@ -77,7 +77,12 @@ def discover(path: Path) -> list[Path]:
             )
         return [path.parent if path.name == "plugin.toml" else path]
     if not path.is_dir():
-        raise PluginManifestError("no such plugin file or folder", file=str(path))
+        raise PluginManifestError(
+            "no such plugin file or folder",
+            file=str(path),
+            expected=f"a folder, or a file ending in {', '.join(SUFFIXES)}",
+            todo="name one that exists",
+        )
     if (path / "plugin.toml").is_file():
         return [path]
     found = [

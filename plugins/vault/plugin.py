@@ -56,7 +56,13 @@ class VaultPlugin(Plugin):
         """Open the folder and offer it as the store."""
         if not self.path.is_dir():
             problem = "is no folder" if self.path.exists() else "does not exist"
-            raise VaultError(f"the vault {str(self.path)!r} {problem}", expected="a folder", path=str(self.path))
+            raise VaultError(
+                f"the vault {str(self.path)!r} {problem}",
+                where=str(self.path.absolute()),
+                expected="a folder of Markdown files",
+                todo="name a folder that exists",
+                path=str(self.path),
+            )
         self._store = store = DiskStore(self.path)
         store.sweep()
         app.insert_resource(store, as_type=NoteStore)

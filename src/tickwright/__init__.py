@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tickwright.defaults import DefaultPlugins
     from tickwright.ecs_core import (
         App,
         AppExit,
@@ -55,6 +56,7 @@ __all__ = [
     "App",
     "AppExit",
     "Commands",
+    "DefaultPlugins",
     "Entity",
     "EsperProcessors",
     "EventBatch",
@@ -98,6 +100,10 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'tickwright' has no attribute {name!r}")
+    if name == "DefaultPlugins":
+        from tickwright.defaults import DefaultPlugins
+
+        return DefaultPlugins
     from tickwright import ecs_core
 
     return getattr(ecs_core, name)

@@ -332,9 +332,18 @@ class Notes:
             data = self.store.read(path)
             modified_ms = self.store.stat(path)[1]
         except OSError as error:
-            raise NoteReadError(f"cannot read {path!r}: {error.strerror or error}", path=path) from error
+            raise NoteReadError(
+                f"cannot read {path!r}: {error.strerror or error}",
+                where=path,
+                expected="a file that may be read",
+                todo="change its permissions, or move it out",
+                path=path,
+            ) from error
         if b"\0" in data:
-            raise NoteReadError(f"{path!r} is a binary file", expected="text", todo="move it out", path=path)
+            line = data.count(b"\n", 0, data.index(b"\0")) + 1
+            raise NoteReadError(
+                f"{path!r} is a binary file", where=f"{path}:{line}", expected="text", todo="move it out", path=path
+            )
         return parse_note(path, data, modified_ms)
 
     def _took(self, path: str, data: bytes) -> None:

@@ -1,0 +1,80 @@
+"""Count what an app does, for the table at the end of a command."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import msgspec
+
+from tickwright.ecs_core import App, EventReader, Last, Plugin, ResMut
+from tickwright.systems.contracts.events import Emitted, FlowTransitioned, PipelineStepFinished
+
+__all__ = ["Activity", "ActivityPlugin", "Totals", "count_activity"]
+
+
+class Totals(msgspec.Struct, frozen=True):
+    """What an app did.
+
+    Attributes:
+        events: hook events that were queued for subscribers, of every kind.
+        transitions: committed steps of flows.
+        steps: generation steps that ended, each branch of a mapped step on its own.
+        tokens: tokens those steps used.
+    """
+
+    ticks: int = 0
+    events: int = 0
+    transitions: int = 0
+    steps: int = 0
+    tokens: int = 0
+
+
+class Activity:
+    """Running counts; a resource.
+
+    Attributes:
+        by_event: how often each event was queued, by name.
+    """
+
+    def __init__(self) -> None:
+        self.by_event: Counter[str] = Counter()
+        self.ticks = 0
+        self.steps = 0
+        self.tokens = 0
+
+    @property
+    def totals(self) -> Totals:
+        """The counts so far."""
+        return Totals(
+            ticks=self.ticks,
+            events=self.by_event.total(),
+            transitions=self.by_event[FlowTransitioned.event_name],
+            steps=self.steps,
+            tokens=self.tokens,
+        )
+
+
+class ActivityPlugin(Plugin):
+    """Provide `Activity`, counted at the end of every tick."""
+
+    @property
+    def name(self) -> str:
+        """The plugin's name."""
+        return "activity"
+
+    def build(self, app: App) -> None:
+        """Insert the counts and add the system."""
+        app.add_event(Emitted)
+        app.insert_resource(Activity())
+        app.add_systems(Last, count_activity)
+
+
+def count_activity(activity: ResMut[Activity], queued: EventReader[Emitted]) -> None:
+    """Count a tick and what was queued since the last one."""
+    activity.ticks += 1
+    for emitted in queued:
+        event = emitted.event
+        activity.by_event[event.name_of_event] += 1
+        if isinstance(event, PipelineStepFinished):
+            activity.steps += 1
+            activity.tokens += event.tokens_used

@@ -1,0 +1,91 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from tickwright.ecs_core import ManualClock
+from tickwright.plugins.cli.activity import Activity, Totals
+from tickwright.plugins.cli.main import main
+from tickwright.plugins.cli.output import BadInputError
+from tickwright.plugins.cli.requests import perform, read_requests
+from tickwright.plugins.cli.session import open_app
+from tickwright.systems.contracts.events import PipelineStepFinished, emit
+from tickwright.systems.tools import Tools
+
+ROOT = Path(__file__).resolve().parents[4]
+REVIEW = ROOT / "examples/plugins/review.luau"
+
+
+def requests(tmp_path: Path, *lines: dict[str, object]) -> Path:
+    file = tmp_path / "do.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return file
+
+
+def test_every_kind_of_request_is_done(tmp_path):
+    file = requests(
+        tmp_path,
+        {"do": "save", "path": "a.md", "content": "x"},
+        {"do": "start", "flow": "review", "subject": "a.md", "user": "ann"},
+        {"do": "send", "flow": "review", "subject": "a.md", "action": "submit", "user": "ann"},
+        {"do": "send", "instance": "0", "action": "approve", "user": "ann"},
+        {"do": "tool", "name": "double", "args": {"n": 4}},
+        {"do": "emit", "event": "my:event", "payload": {"n": 1}},
+        {"do": "delete", "path": "a.md"},
+    )
+    with open_app(None, [REVIEW], clock=ManualClock()) as app:
+        app.world.resource(Tools).register("double", lambda n: {"n": 2 * n}, {"n": "int"})
+        answers = list(perform(app, read_requests(file)))
+        app.settle()
+        by_event = app.world.resource(Activity).by_event
+    assert [answer.request for answer in answers] == ["save", "start", "send", "send", "tool", "emit", "delete"]
+    assert answers[0].result.saved
+    assert answers[2].result["new_state"] == "pending"
+    assert answers[3].result["guard"] == "canApprove"
+    assert answers[4].result == {"n": 8}
+    assert answers[6].result.saved
+    assert by_event["my:event"] == 1
+    assert by_event["flow:rejected"] == 1
+    assert by_event["flow:transitioned"] == 1
+
+
+def test_sending_to_nobody_says_what_to_do(tmp_path):
+    file = requests(tmp_path, {"do": "send", "flow": "review", "subject": "b.md", "action": "submit"})
+    with (
+        open_app(None, [REVIEW]) as app,
+        pytest.raises(BadInputError, match="no instance of flow 'review' about 'b.md'"),
+    ):
+        list(perform(app, read_requests(file)))
+
+
+def test_totals_count_ticks_steps_and_tokens():
+    with open_app(None, clock=ManualClock()) as app:
+        for tokens in (5, 7):
+            emit(app.world, PipelineStepFinished(pipeline="p", run="1", step="s", status="done", tokens_used=tokens))
+        app.update()
+        app.update()
+        assert app.world.resource(Activity).totals == Totals(ticks=2, events=2, transitions=0, steps=2, tokens=12)
+
+
+def test_a_failed_plugin_closes_what_was_opened(tmp_path):
+    bad = tmp_path / "bad.luau"
+    bad.write_text("return 1")
+    closed = []
+    from tickwright.ecs_core import Plugin, PluginGroup
+
+    class Watched(Plugin):
+        def cleanup(self, ctx):
+            closed.append(self.name)
+
+    with pytest.raises(Exception, match="bad"):
+        open_app(None, [bad], features=PluginGroup(Watched()))
+    assert closed == ["Watched"]
+
+
+def test_run_ticks_as_often_as_asked(capsys, tmp_path):
+    with pytest.raises(SystemExit) as stopped:
+        main(["run", str(ROOT / "examples/vault"), "--ticks", "3"])
+    assert stopped.value.code == 0
+    out = capsys.readouterr().out
+    assert "  notes    37" in out
+    assert out.splitlines()[-1].split() == ["3", "0", "0", "0", "0"]
