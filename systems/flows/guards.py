@@ -9,13 +9,21 @@ from tickwright.systems.contracts.json import EMPTY
 from tickwright.systems.flows.errors import FlowDefinitionError
 from tickwright.systems.flows.expr import compile_expr
 
-__all__ = ["Check", "Failure", "Functions", "guard", "guard_check"]
+__all__ = ["Check", "Failure", "Functions", "GuardRaisedError", "guard", "guard_check"]
 
 Failure: TypeAlias = tuple[str, str]
 Functions: TypeAlias = Callable[[str, str], Callable[..., Any]]
 """(name, path in the document) -> the function, or a FlowDefinitionError."""
 Check: TypeAlias = Callable[[Any], "Failure | None"]
 """A guard over a running step (`step.Run`)."""
+
+
+class GuardRaisedError(Exception):
+    """A guard raised: whatever it stands in fails closed, `not` too; `failure` is what to report."""
+
+    def __init__(self, name: str, cause: Exception) -> None:
+        super().__init__(name)
+        self.failure: Failure = (name, f"{type(cause).__name__}: {cause}")
 
 
 def guard_check(node: Any, path: str, functions: Functions, resolve: Callable[[str], int]) -> Check:
@@ -72,7 +80,7 @@ def _named(name: str, function: Callable[..., Any], params: Any) -> Check:
         try:
             answer = function(ctx, run.event)
         except Exception as error:
-            return name, f"{type(error).__name__}: {error}"
+            raise GuardRaisedError(name, error) from error
         finally:
             ctx._guarding = False
         if answer is True:
@@ -100,10 +108,18 @@ def _every(parts: list[Check]) -> Check:
 def _some(parts: list[Check]) -> Check:
     def check(run: Any) -> Failure | None:
         first: Failure | None = None
+        raised: GuardRaisedError | None = None
         for part in parts:
-            if (failure := part(run)) is None:
+            try:
+                failure = part(run)
+            except GuardRaisedError as error:
+                raised = raised or error
+                continue
+            if failure is None:
                 return None
             first = first or failure
+        if raised is not None:
+            raise raised
         return first
 
     return check
@@ -114,8 +130,6 @@ def _not(part: Check, guard: Any) -> Check:
 
     def check(run: Any) -> Failure | None:
         failure = part(run)
-        if failure is not None and ": " in failure[1] and failure[1].split(":", 1)[0].endswith("Error"):
-            return failure  # a guard that raised fails closed, also under `not`
         return None if failure is not None else (f"not {name}", f"guard `{name}` returned true")
 
     return check
@@ -131,7 +145,7 @@ def _expr(text: str, code: Callable[[Any], Any]) -> Check:
         try:
             held = code((run.ctx.context(), run.event))
         except Exception as error:
-            return text, f"{type(error).__name__}: {error}"
+            raise GuardRaisedError(text, error) from error
         return None if held else (text, f"guard `{text}` returned false")
 
     return check

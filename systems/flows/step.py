@@ -14,7 +14,7 @@ from tickwright.systems.flows.compiled import CompiledFlow, Config, Edge, Plan
 from tickwright.systems.flows.context import FlowContext, FlowEvent
 from tickwright.systems.flows.definition import StateType
 from tickwright.systems.flows.errors import FlowStepError
-from tickwright.systems.flows.guards import Failure
+from tickwright.systems.flows.guards import Failure, GuardRaisedError
 from tickwright.systems.flows.results import GuardFailed, InvalidAction
 
 __all__ = ["Image", "Run", "begin", "step"]
@@ -86,7 +86,11 @@ class Run:
 
     def _holds(self, edge: Edge, failures: list[Failure]) -> bool:
         for check in edge.checks:
-            if (failure := check(self)) is not None:
+            try:
+                failure = check(self)
+            except GuardRaisedError as error:
+                failure = error.failure
+            if failure is not None:
                 failures.append(failure)
                 return False
         return True

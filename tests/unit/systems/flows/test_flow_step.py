@@ -284,3 +284,27 @@ def test_a_definition_survives_its_document_and_hash():
     )
     assert read_definition(built) == read_definition(DOOR)
     assert "$defs" in json_schema()
+
+
+class OddlyNamed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("guard", [{"not": "broken"}, {"not": {"or": ["no", "broken"]}}, {"or": ["broken", "no"]}])
+def test_a_raising_guard_fails_closed_wherever_it_stands(guard):
+    def broken(ctx, event):
+        raise OddlyNamed("lost")
+
+    document = {**DOOR, "states": {"closed": {"on": {"open": {"target": "closed", "guard": guard}}}}}
+    flow, image = started(document, broken=broken, no=lambda ctx, event: False)
+    refused = send(flow, image, "open")
+    assert (refused.guard, refused.reason) == ("broken", "OddlyNamed: lost")
+
+
+def test_a_raising_guard_beside_one_that_holds_does_not_matter():
+    document = {
+        **DOOR,
+        "states": {"closed": {"on": {"open": {"target": "closed", "guard": {"or": ["broken", "yes"]}}}}},
+    }
+    flow, image = started(document, broken=lambda ctx, event: 1 / 0, yes=lambda ctx, event: True)
+    assert send(flow, image, "open").image().config.current_state == "closed"
