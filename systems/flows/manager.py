@@ -91,6 +91,7 @@ class FlowManager:
         self._latest: dict[str, FlowTable] = {}
         self._versions: dict[tuple[str, str], FlowTable] = {}
         self._queue: deque[tuple[int, str, Any, str]] = deque()
+        self._sent: list[tuple[int, tuple[int, str, Any, str]]] = []
         self._tickets: deque[Ticket] = deque()
         self._due: list[tuple[int, int, int, int]] = []
         self._answers: dict[tuple[int, str], TransitionResult] = {}
@@ -121,6 +122,9 @@ class FlowManager:
             self._tables.append(table)
         else:
             table.rebind(flow)
+            for row, timers in table.timers.items():
+                for deadline, node, position in timers:
+                    heapq.heappush(self._due, (deadline, table.number << 32 | row, node, position))
         self._latest[read.id] = table
         self._dense[table.number] = DenseStep(flow)
         return read
@@ -237,6 +241,7 @@ class FlowManager:
                 f"instance {number} is at revision {revision}", expected=f"revision {expected_revision}"
             )
         result = self._step(table, row, action, freeze(data, "data"), user)
+        self._deliver()
         if key is not None:
             self._answers[number, key] = result
         return result
@@ -285,14 +290,25 @@ class FlowManager:
                 return table, row
         raise UnknownInstanceError(f"no flow instance {instance!r}", todo="use an id that start returned")
 
-    def _step(self, table: FlowTable, row: int, action: str, data: Any, user: str, timer: str = "") -> TransitionResult:
+    def _step(
+        self,
+        table: FlowTable,
+        row: int,
+        action: str,
+        data: Any,
+        user: str,
+        timer: str = "",
+        *,
+        now: int | None = None,
+    ) -> TransitionResult:
         instance = table.number << 32 | row
         if table.state[row] < 0:
             return self._reject(table, instance, action, user, InvalidState(table.lost.get(row, "")))
         image = table.image(row)
-        if _internal(action):
+        if not timer and _internal(action):
             return self._reject(table, instance, action, user, InvalidAction(action, image.config.current_state))
-        event = FlowEvent.of(timer or action, user, self.world.now(), data)
+        name = action if timer == "always" else timer or action
+        event = FlowEvent.of(name, user, self.world.now() if now is None else now, data)
         subject = table.subjects[table.subject[row]]
         try:
             run = self._guarded(lambda: step(table.flow, image, event, subject=subject))
@@ -303,15 +319,15 @@ class FlowManager:
             self.audit.append(Rejection(instance, action, user, self.world.now(), error))
             raise
         revision = int(table.revision[row]) + 1
-        record = self._record(image.config.current_state, run, timer or action, data, revision)
+        record = self._record(image.config.current_state, run, name, data, revision)
         table.commit(row, run, image.context, typed)
         table.revision[row] = revision
         table.records.setdefault(row, []).append(record)
-        flow_id, name = table.flow.definition.id, str(instance)
-        emit(
-            self.world,
-            FlowTransitioned(definition=flow_id, instance=name, from_=record.from_, to=record.to, action=record.action),
+        flow_id = table.flow.definition.id
+        event_out = FlowTransitioned(
+            definition=flow_id, instance=str(instance), from_=record.from_, to=record.to, action=record.action
         )
+        emit(self.world, event_out)
         self._flush(table, run, instance)
         return Success(record.to)
 
@@ -360,36 +376,77 @@ class FlowManager:
                 logger = logging.getLogger(f"tickwright.flow.{table.flow.definition.id}")
                 logger.log(_LEVELS.get(what, logging.INFO), "%s", value)
             elif kind == "send":
-                self._queue.append((what, value[0], value[1], run.user))
+                self._sent.append((instance, (what, value[0], value[1], run.user)))
             else:
-                value(self.world)
+                self._command(value, instance, run)
         if run.config.done:
             leaf = table.flow.nodes[run.config.leaves[0]]
             flow_id, state = table.flow.definition.id, run.config.current_state
             output = leaf.definition.output
             emit(self.world, FlowFinished(definition=flow_id, instance=str(instance), state=state, output=output))
 
+    def _command(self, apply: Callable[[Any], object], instance: int, run: Run) -> None:
+        """Apply a command of a step that has committed: its failure is told, and neither undoes nor stops anything."""
+        try:
+            apply(self.world)
+        except Exception as error:
+            logging.getLogger(f"tickwright.flow.{run.flow.definition.id}").exception("a command of a flow failed")
+            self.audit.append(Rejection(instance, run.event["action"], run.user, self.world.now(), error))
+
+    def _deliver(self) -> None:
+        """Queue what handlers of one sub-phase sent, by sender, so that the order of instances does not matter."""
+        if self._sent:
+            self._queue.extend(each for _, each in sorted(self._sent, key=lambda sent: sent[0]))
+            self._sent.clear()
+
     # -- ticking -----------------------------------------------------------------------------------------
 
     def advance(self) -> None:
-        """Take due timers, then queued actions, in rounds; one instance's failure never stops others."""
+        """Take due timers, queued actions and eventless transitions; one instance's failure never stops others."""
+        rested = False
+        later: list[tuple[int, int, int, int]] = []
         for _ in range(_ROUNDS):
-            worked = self._fire_timers()
+            worked = self._fire_timers(later)
+            self._deliver()
             queued, self._queue = self._queue, deque()
             tickets, self._tickets = self._tickets, deque()
             for instance, action, data, user in queued:
                 self._try(instance, action, data, user)
             for ticket in tickets:
                 self._advance_ticket(ticket)
-            if not (worked or queued or tickets):
-                return
+            self._deliver()
+            if not rested:
+                self._take_always()
+                self._deliver()
+                rested = True
+            if not (worked or queued or tickets or self._queue):
+                break
+        for entry in later:
+            heapq.heappush(self._due, entry)
 
-    def _try(self, instance: int, action: str, data: Any, user: str, timer: str = "") -> TransitionResult | Exception:
+    def _try(
+        self, instance: int, action: str, data: Any, user: str, timer: str = "", *, now: int | None = None
+    ) -> TransitionResult | Exception:
         try:
             table, row = self._locate(instance)
-            return self._step(table, row, action, data, user, timer)
+            return self._step(table, row, action, data, user, timer, now=now)
         except FlowError as error:
             return error
+
+    def _take_always(self) -> None:
+        """Ask the eventless transitions of resting instances again: their guards may read the time."""
+        for table in self._tables:
+            if table.flow.rests:
+                continue
+            eventless = [c.index for c in table.flow.config_list if not c.done and table.flow.candidates(c, "")]
+            for row in np.flatnonzero(_among(table.state[: table.count], eventless)).tolist():
+                if self._would_take_always(table, row):
+                    self._try(table.number << 32 | row, "", None, "", "always")
+
+    def _would_take_always(self, table: FlowTable, row: int) -> bool:
+        event = FlowEvent.of("", "", self.world.now(), None)
+        run = Run(table.flow, table.image(row), table.subjects[table.subject[row]], event)
+        return bool(self._guarded(lambda: run.select(""))[0])
 
     def _drain(self, instance: int) -> None:
         mine = [each for each in self._queue if each[0] == instance]
@@ -397,18 +454,30 @@ class FlowManager:
         for each in mine:
             self._try(*each)
 
-    def _fire_timers(self) -> bool:
+    def _fire_timers(self, later: list[tuple[int, int, int, int]]) -> bool:
+        """Fire what is due, each at its own deadline: one long tick comes to what many short ones do.
+
+        What has to wait for the next tick is appended to `later`.
+        """
         now, fired = self.world.now(), False
+        counts: dict[int, int] = {}
         while self._due and self._due[0][0] <= now:
-            deadline, instance, node, position = heapq.heappop(self._due)
+            entry = deadline, instance, node, position = heapq.heappop(self._due)
             table, row = self._tables[instance >> 32], instance & 0xFFFFFFFF
             timers = table.timers.get(row, ())
             if (deadline, node, position) not in timers:
                 continue  # the state was left, or the timer was started anew
+            counts[instance] = counts.get(instance, 0) + 1
+            if counts[instance] > table.flow.definition.max_microsteps:
+                later.append(entry)  # timers that start each other without end go on in the next tick
+                continue
             fired = True
             table.timers[row] = tuple(each for each in timers if each != (deadline, node, position))
-            path = table.flow.nodes[node].path
-            self._try(instance, "", None, "", f"after.{position}.{path}")
+            timer = f"after.{position}.{table.flow.nodes[node].path}"
+            at = max(deadline, int(table.updated[row]))
+            if isinstance(self._try(instance, "", None, "", timer, now=at), Exception):
+                table.timers[row] = timers  # all of the instance is as it was; the next tick tries again
+                later.append(entry)
         return fired
 
     def _advance_ticket(self, ticket: Ticket) -> None:
@@ -572,7 +641,7 @@ def _among(state: NDArray[np.int32], wanted: list[int]) -> NDArray[np.bool_]:
 
 
 def _internal(action: str) -> bool:
-    return action.startswith(("done.state.", "after."))
+    return not action or action.startswith(("done.state.", "after."))
 
 
 def _value(flow: CompiledFlow, index: int, active: frozenset[int]) -> Any:

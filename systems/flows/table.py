@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tickwright.systems.contracts.json import FrozenDict
 from tickwright.systems.flows.compiled import CompiledFlow
-from tickwright.systems.flows.errors import FlowStepError
+from tickwright.systems.flows.errors import FlowDefinitionError, FlowStepError
 from tickwright.systems.flows.results import Transition
 from tickwright.systems.flows.step import Image, Run, Timer
 
@@ -147,6 +147,7 @@ class FlowTable:
     def rebind(self, flow: CompiledFlow) -> None:
         """Follow a changed definition; instances whose states are gone keep their row and answer InvalidState."""
         old, moved = self.flow, {}
+        self._follow(old, flow)
         for config in old.config_list:
             paths = [old.nodes[each].path for each in config.active]
             if all(path in flow.by_path for path in paths):
@@ -161,9 +162,43 @@ class FlowTable:
         self.chunks = []
         self.flow = flow
 
+    def _follow(self, old: CompiledFlow, flow: CompiledFlow) -> None:
+        """Carry contexts, columns, timers and memories over; states are found again by their paths."""
+        if old.definition != flow.definition:
+            alive = np.flatnonzero(self.state[: self.count] != -1).tolist()
+            contexts = {row: self.context(row) for row in alive}
+            defaults = FrozenDict(flow.definition.context)
+            types = flow.definition.context_types
+            columns = {name: np.zeros(len(self.state), _DTYPES[dtype]) for name, dtype in types.items()}
+            for name, column in columns.items():
+                _fill(
+                    column, {row: context.get(name, defaults.get(name, 0)) for row, context in contexts.items()}, name
+                )
+            self.contexts, self.defaults, self.columns = contexts, defaults, columns
+        number = {node.index: flow.by_path.get(node.path, -1) for node in old.nodes}
+        for row, timers in list(self.timers.items()):
+            known = [(at, number[index], position) for at, index, position in timers if number[index] >= 0]
+            self.timers[row] = tuple(each for each in known if each[2] < len(flow.nodes[each[1]].after))
+        for row, memory in list(self.memories.items()):
+            carried = {number[each]: tuple(number[x] for x in states) for each, states in memory.items()}
+            self.memories[row] = {each: states for each, states in carried.items() if min(each, *states) >= 0}
+
     def _frozen_chunks(self, row: int) -> tuple[Transition, ...]:
         known = {each.revision for each in self.records.get(row, ())}
         return tuple(each for each in self.history(row) if each.revision not in known) if self.chunks else ()
+
+
+def _fill(column: NDArray[Any], values: dict[int, Any], name: str) -> None:
+    try:
+        for row, value in values.items():
+            column[row] = value
+    except (TypeError, ValueError, OverflowError) as error:
+        raise FlowDefinitionError(
+            f"an instance's {name} cannot become {column.dtype}: {error}",
+            where=f"context_types.{name}",
+            todo="migrate the instances, or give the definition a new version",
+            path=f"context_types.{name}",
+        ) from error
 
 
 def _grown(column: NDArray[Any], size: int, kept: int) -> NDArray[Any]:

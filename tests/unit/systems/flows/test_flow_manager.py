@@ -330,3 +330,130 @@ def test_an_unknown_action_never_reads_its_neighbours_cell(flows):
     assert ticket.columns["status"].tolist() == [2, 2, 2]
     assert len(flows.query(FlowFilter(state="b"))) == 3
     assert {flows.get(each).revision for each in ids} == {0}
+
+
+def test_the_empty_action_is_no_door_to_eventless_transitions(flows):
+    flows.register(simple(a={"always": {"target": "b", "guard": {"expr": "n > 0"}}, "on": {"go": "b"}}, b={}))
+    it = flows.start("s")
+    assert flows.send(it, "") == InvalidAction("", "a")
+
+
+def test_timers_that_start_each_other_at_once_do_not_hang_a_tick(app, flows):
+    flows.register(simple(a={"after": {"0": "a"}}))
+    it = flows.start("s")
+    app.update()
+    assert flows.get(it).revision == 1000
+
+
+def test_a_timer_fires_at_its_own_deadline_however_long_the_tick(app, flows):
+    flows.register(simple(a={"after": {"7": "b"}}, b={"after": {"8": "c"}}, c={}))
+    it = flows.start("s")
+    app.update(0.1)
+    assert [each.timestamp - 1000 for each in flows.history(it)] == [7, 15]
+
+
+def test_a_timer_whose_handler_raises_is_tried_again_in_the_next_tick(app, flows):
+    broken = [True]
+
+    def enter(ctx, event):
+        if broken[0]:
+            raise ValueError("no")
+
+    flows.register(simple(a={"after": {"5": "b"}}, b={"enter": "enter"}), handlers={"enter": enter})
+    it = flows.start("s")
+    before = flows.get(it)
+    app.update()
+    assert flows.get(it) == before
+    assert len(flows.audit) == 1
+    broken.clear()
+    broken.append(False)
+    app.update()
+    assert flows.get(it).current_state == "b"
+
+
+def test_an_eventless_transition_that_waits_for_a_time_is_taken_in_a_tick(app, flows):
+    later = {"always": {"target": "b", "guard": {"expr": "event.timestamp >= 1015"}}}
+    flows.register(simple(a=later, b={}))
+    it = flows.start("s")
+    app.update()
+    assert flows.get(it).current_state == "a"
+    assert len(flows.audit) == 0
+    app.update()
+    assert [each.action for each in flows.history(it)] == [""]
+
+
+def test_what_instances_send_to_one_arrives_by_sender_whoever_stepped_first(app, flows):
+    def tell(ctx, event):
+        ctx.send(target, "hear", {"from": ctx.subject()})
+
+    document = simple(
+        a={"on": {"tell": {"actions": "tell"}, "hear": {"actions": "note"}}},
+    )
+
+    def note(ctx, event):
+        ctx.set_context("heard", [*ctx.context().get("heard", ()), event["from"]])
+
+    flows.register(document, handlers={"tell": tell, "note": note})
+    target, one, two = flows.start("s"), flows.start("s", subject="one"), flows.start("s", subject="two")
+    flows.enqueue(two, "tell")
+    flows.enqueue(one, "tell")
+    app.update()
+    assert flows.get(target).context["heard"] == ("one", "two")
+
+
+def test_a_command_that_fails_neither_undoes_the_step_nor_stops_others(app, flows):
+    seen = []
+
+    def go(ctx, event):
+        ctx.command(lambda world: 1 / 0)
+        ctx.command(lambda world: seen.append(1))
+
+    flows.register(simple(b={"enter": "go"}), handlers={"go": go})
+    one, two = flows.start("s"), flows.start("s")
+    flows.enqueue(one, "go")
+    flows.enqueue(two, "go")
+    app.update()
+    assert [flows.get(each).current_state for each in (one, two)] == ["b", "b"]
+    assert seen == [1, 1]
+    assert [type(each.result) for each in flows.audit] == [ZeroDivisionError] * 2
+
+
+def test_a_changed_definition_carries_timers_memories_and_typed_fields(app, flows):
+    first = {
+        "id": "s",
+        "initial": "a",
+        "context": {"n": 3},
+        "states": {
+            "a": {"after": {"25": "b"}},
+            "b": {"on": {"out": "c"}, "initial": "x", "states": {"x": {"on": {"go": "y"}}, "y": {}, "h": HISTORY}},
+            "c": {"on": {"back": "b.h"}},
+        },
+    }
+    flows.register(first)
+    waits, remembers = flows.start("s"), flows.start("s")
+    for _ in range(3):
+        app.update()
+    flows.send(remembers, "go")
+    flows.send(remembers, "out")
+    late = flows.start("s")
+    second = {**first, "context_types": {"n": "i16"}, "states": {"new": {"on": {"go": "a"}}, **first["states"]}}
+    flows.register(second)
+    assert (flows.get(waits).current_state, flows.get(late).context["n"]) == ("b.x", 3)
+    flows.send(remembers, "back")
+    assert flows.get(remembers).current_state == "b.y"
+    for _ in range(3):
+        app.update()
+    assert flows.get(late).current_state == "b.x"
+
+
+def test_a_type_that_an_instance_does_not_fit_is_refused_and_changes_nothing(flows):
+    flows.register(simple())
+    it = flows.start("s", {"n": "many"})
+    before = flows.get(it)
+    with pytest.raises(FlowError, match="cannot become int16"):
+        flows.register({**simple(), "context_types": {"n": "i16"}})
+    assert flows.get(it) == before
+    assert flows.send(it, "go") == Success("b")
+
+
+HISTORY = {"type": "history"}
