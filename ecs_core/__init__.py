@@ -4,7 +4,26 @@ from tickwright.ecs_core.app import App, AppExit
 from tickwright.ecs_core.app_snapshot import AppSnapshotError
 from tickwright.ecs_core.clock import Clock, ManualClock, SystemClock
 from tickwright.ecs_core.commands import Commands
-from tickwright.ecs_core.entity import Entity
+from tickwright.ecs_core.component import (
+    Bundle,
+    ComponentError,
+    ComponentInfo,
+    FieldInfo,
+    Symbol,
+    column,
+    component,
+    f32,
+    f64,
+    i8,
+    i16,
+    i32,
+    i64,
+    u8,
+    u16,
+    u32,
+    u64,
+)
+from tickwright.ecs_core.entity import Entity, Ids, StaleEntityError
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.esper_processors import EsperProcessors
 from tickwright.ecs_core.events import EventBatch, EventError, EventQueue, EventReader, Events, EventWriter
@@ -16,8 +35,12 @@ from tickwright.ecs_core.plugin import EngineContext, Plugin, PluginError, Plugi
 from tickwright.ecs_core.policy import Failure, Failures
 from tickwright.ecs_core.probe import Diagnostics
 from tickwright.ecs_core.pump import SettleError
+from tickwright.ecs_core.query import Query
 from tickwright.ecs_core.recorder import Recorder, RecorderError
+from tickwright.ecs_core.relations import ChildOf, Children, RelationError, relation
+from tickwright.ecs_core.removed import RemovedComponents
 from tickwright.ecs_core.rng import Rng
+from tickwright.ecs_core.rows import ReadOnlyError, View
 from tickwright.ecs_core.run_many import RunResult, run_many
 from tickwright.ecs_core.schedule import (
     First,
@@ -49,19 +72,30 @@ from tickwright.ecs_core.schedule.conditions import (
 from tickwright.ecs_core.sets import SystemSet
 from tickwright.ecs_core.states import NextState, OnEnter, OnExit, OnTransition, State, StateError, StateTransitioned
 from tickwright.ecs_core.stepping import Stepping
+from tickwright.ecs_core.storage import ComponentMissingError, StructuralChangeError
+from tickwright.ecs_core.symbols import SymbolError, Symbols
 from tickwright.ecs_core.system import pipe
 from tickwright.ecs_core.tasks import Task, TaskError, TaskResult, Tasks
+from tickwright.ecs_core.terms import Added, Changed, Has, Mut, Objects, Or, QueryError, With, Without
 from tickwright.ecs_core.ticking import AppClosedError, TickError
 from tickwright.ecs_core.time import FixedTime, Time
 from tickwright.ecs_core.world import World
 
 __all__ = [
+    "Added",
     "App",
     "AppClosedError",
     "AppExit",
     "AppSnapshotError",
+    "Bundle",
+    "Changed",
+    "ChildOf",
+    "Children",
     "Clock",
     "Commands",
+    "ComponentError",
+    "ComponentInfo",
+    "ComponentMissingError",
     "Diagnostics",
     "EngineContext",
     "Entity",
@@ -74,20 +108,26 @@ __all__ = [
     "Events",
     "Failure",
     "Failures",
+    "FieldInfo",
     "First",
     "FixedTime",
     "FixedUpdate",
+    "Has",
+    "Ids",
     "InboxFullError",
     "Kernel",
     "Last",
     "Local",
     "ManualClock",
+    "Mut",
     "NextState",
+    "Objects",
     "Observer",
     "On",
     "OnEnter",
     "OnExit",
     "OnTransition",
+    "Or",
     "Param",
     "ParamContext",
     "Plugin",
@@ -95,8 +135,13 @@ __all__ = [
     "PluginGroup",
     "PostUpdate",
     "PreUpdate",
+    "Query",
+    "QueryError",
+    "ReadOnlyError",
     "Recorder",
     "RecorderError",
+    "RelationError",
+    "RemovedComponents",
     "Res",
     "ResMut",
     "Rng",
@@ -106,11 +151,16 @@ __all__ = [
     "ScheduleGraph",
     "ScheduleLabel",
     "SettleError",
+    "StaleEntityError",
     "Startup",
     "State",
     "StateError",
     "StateTransitioned",
     "Stepping",
+    "StructuralChangeError",
+    "Symbol",
+    "SymbolError",
+    "Symbols",
     "SystemClock",
     "SystemParamError",
     "SystemRunError",
@@ -123,18 +173,34 @@ __all__ = [
     "TickwrightError",
     "Time",
     "Update",
+    "View",
+    "With",
+    "Without",
     "World",
     "all_of",
     "any_of",
     "chain",
+    "column",
+    "component",
     "every_n_ticks",
+    "f32",
+    "f64",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
     "in_state",
     "kernel",
     "not_",
     "on_event",
     "on_timer",
     "pipe",
+    "relation",
     "resource_exists",
     "run_many",
     "run_once",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
 ]

@@ -1,34 +1,305 @@
-"""Commands: changes a system stages, applied at the next sync point."""
+"""Commands: changes a system stages, applied together at the next sync point.
+
+Staged operations are kept in groups of one kind (spawn these types, insert that type, ...). An operation joins the
+open group of its kind unless its entity was touched by a later group, so every entity sees its operations in the
+order in which they were staged, and ten thousand of them are a handful of column copies.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from tickwright.ecs_core.component import Bundle, info_of
+from tickwright.ecs_core.entity import Entity, Ids, as_ids
+from tickwright.ecs_core.storage import Values
+from tickwright.ecs_core.values import duplicate, instance_columns, opened, split_components
 
 if TYPE_CHECKING:
     from tickwright.ecs_core.world import World
 
-__all__ = ["Commands"]
+__all__ = ["Commands", "Delayed"]
+
+_LOG = logging.getLogger("tickwright.commands")
+Operation = Literal["spawn", "insert", "remove", "despawn", "call"]
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    """Operations of one kind on different entities."""
+
+    operation: Operation
+    number: int
+    kinds: tuple[type[Any], ...] = ()
+    ids: list[int] = field(default_factory=list)
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    call: Callable[[World], object] | None = None
+    batch: tuple[Ids, list[Values]] | None = None
+
+
+@dataclass(order=True, slots=True)
+class Delayed:
+    """Commands that wait for the world's time."""
+
+    due_ms: int
+    order: int
+    commands: Commands = field(compare=False)
 
 
 class Commands:
-    """One system's staged changes."""
+    """One system's staged changes; entities that `spawn` returns exist from the next sync point on."""
+
+    __slots__ = ("_delayed", "_despawns", "_groups", "_inserts", "_order", "_removes", "_spawns", "_world")
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._staged: list[Callable[[World], object]] = []
+        self._delayed: list[tuple[float, Commands]] = []
+        self._reset()
+
+    def _reset(self) -> None:
+        self._groups: list[Group] = []
+        self._order: dict[int, int] = {}
+        self._close_groups()
+
+    def _close_groups(self) -> None:
+        self._spawns: dict[tuple[type[Any], ...], Group] = {}
+        self._inserts: dict[Any, Group] = {}
+        self._removes: dict[Any, Group] = {}
+        self._despawns: Group | None = None
+
+    def __len__(self) -> int:
+        return sum(len(group.ids) or 1 for group in self._groups)
+
+    def __repr__(self) -> str:
+        return f"Commands({len(self)} staged)"
+
+    # -- staging -------------------------------------------------------------------------------
+
+    def spawn(self, *components: Any) -> Entity:
+        """Stage an entity; its id is reserved now."""
+        entity = self._world.entities.reserve()
+        kinds = tuple(map(type, components))
+        group = self._spawns.get(kinds)
+        if group is None:
+            group = self._spawns[kinds] = self._group("spawn", kinds)
+        group.ids.append(entity)
+        group.rows.append(components)
+        self._order[entity] = group.number
+        return Entity(entity)
+
+    def insert(self, entity: int, *components: Any) -> None:
+        """Stage adding or replacing components."""
+        kinds = tuple(map(type, components))
+        group = self._inserts.get(kinds)
+        if group is None or self._order.get(entity, -1) >= group.number:
+            group = self._inserts[kinds] = self._group("insert", kinds)
+        self._order[entity] = group.number
+        group.ids.append(entity)
+        group.rows.append(components)
+
+    def remove(self, entity: int, *kinds: type[Any]) -> None:
+        """Stage taking components away."""
+        group = self._removes.get(kinds)
+        if group is None or self._order.get(entity, -1) >= group.number:
+            group = self._removes[kinds] = self._group("remove", kinds)
+        self._order[entity] = group.number
+        group.ids.append(entity)
+
+    def despawn(self, entity: int) -> None:
+        """Stage the end of an entity."""
+        group = self._despawns
+        if group is None or self._order.get(entity, -1) >= group.number:
+            group = self._despawns = self._group("despawn", ())
+        self._order[entity] = group.number
+        group.ids.append(entity)
+
+    def spawn_batch(self, count: int, *components: Any) -> Ids:
+        """Stage `count` entities as `World.spawn_batch` makes them; return their reserved ids.
+
+        Raises:
+            ComponentError: values that do not fit; they are checked now, and nothing is staged then.
+        """
+        values = self._world.values_of(opened(components), count)
+        ids = self._world.entities.reserve_batch(count)
+        self._barrier(Group("spawn", len(self._groups), batch=(ids, values)))
+        return ids
+
+    def insert_batch(self, ids: Any, *components: Any) -> None:
+        """Stage components for distinct entities; values are checked now."""
+        found = as_ids(ids).copy()
+        values = self._world.values_of(opened(components), len(found))
+        self._barrier(Group("insert", len(self._groups), batch=(found, values)))
+
+    def remove_batch(self, ids: Any, *kinds: type[Any]) -> None:
+        """Stage taking components from distinct entities."""
+        for kind in kinds:
+            info_of(kind)
+        self._barrier(Group("remove", len(self._groups), kinds=kinds, batch=(as_ids(ids).copy(), [])))
+
+    def despawn_batch(self, ids: Any) -> None:
+        """Stage the end of distinct entities."""
+        self._barrier(Group("despawn", len(self._groups), batch=(as_ids(ids).copy(), [])))
 
     def add(self, command: Callable[[World], object]) -> None:
-        """Stage a call with the world."""
-        self._staged.append(command)
+        """Stage a call with the world, in its place among the other commands."""
+        self._barrier(Group("call", len(self._groups), call=command))
+
+    def trigger(self, event: object, *, entity: int | None = None) -> None:
+        """Stage the triggering of an event's observers."""
+        self.add(lambda world: world.trigger(event, entity=entity))
+
+    def insert_resource(self, resource: object) -> None:
+        """Stage a resource."""
+        self.add(lambda world: world.insert_resource(resource))
+
+    def after(self, delay_s: float) -> Commands:
+        """Return commands that are applied in the first tick at or after `delay_s` seconds of the world's time."""
+        later = Commands(self._world)
+        self._delayed.append((delay_s, later))
+        return later
+
+    def _group(self, operation: Operation, kinds: tuple[type[Any], ...]) -> Group:
+        group = Group(operation, len(self._groups), kinds)
+        self._groups.append(group)
+        return group
+
+    def _barrier(self, group: Group) -> None:
+        """Put a group that touches any entity: nothing staged later may join an earlier group."""
+        self._groups.append(group)
+        self._close_groups()
+
+    # -- applying ------------------------------------------------------------------------------
 
     def apply(self) -> None:
-        """Carry out what was staged, in order."""
-        staged, self._staged = self._staged, []
-        self._world.structural_changes += len(staged)
-        for command in staged:
-            command(self._world)
+        """Carry out what was staged. Values are checked before anything changes.
+
+        Raises:
+            ComponentError: a value that does not fit; nothing of these commands is applied then.
+            StaleEntityError: an entity is gone, if `world.stale_policy` is "error"; else it is counted and logged.
+        """
+        self._start_delayed()
+        if not self._groups:
+            return
+        groups, world = self._groups, self._world
+        try:
+            world.check_free("applying commands")
+            prepared = [self._prepare(group) for group in groups]
+            if world.stale_policy == "error":
+                self._check_alive(prepared)
+        except Exception:
+            self.clear()
+            raise
+        self._reset()
+        world.structural_changes += len(groups)
+        for group, ids, values in prepared:
+            if group.call is not None:
+                group.call(world)
+            else:
+                self._execute(group, ids, values)
 
     def clear(self) -> None:
-        """Drop what was staged."""
-        self._staged.clear()
+        """Drop what was staged; reserved ids are free again."""
+        for group in self._groups:
+            if group.operation == "spawn":
+                ids = group.batch[0] if group.batch else np.array(group.ids, np.uint64)
+                self._world.entities.release(ids)
+        for _, later in self._delayed:
+            later.clear()
+        self._delayed.clear()
+        self._reset()
+
+    def _start_delayed(self) -> None:
+        for delay_s, later in self._delayed:
+            self._world.delay(delay_s, later)
+        self._delayed.clear()
+
+    def _prepare(self, group: Group) -> tuple[Group, Ids, list[Values]]:
+        """Turn a group's instances into columns."""
+        if group.batch is not None:
+            return group, *group.batch
+        ids = np.array(group.ids, np.uint64)
+        for kind in group.kinds if group.operation == "remove" else ():
+            info_of(kind)
+        if group.operation not in ("spawn", "insert"):
+            return group, ids, []
+        return group, ids, instance_values(self._world, group.kinds, group.rows)
+
+    def _check_alive(self, prepared: Sequence[tuple[Group, Ids, list[Values]]]) -> None:
+        """Look for stale ids before anything changes: alive now or spawned here, and not despawned here before."""
+        entities = self._world.entities
+        spawned: set[int] = set()
+        gone: set[int] = set()
+        for group, ids, _ in prepared:
+            found = ids.tolist()
+            if group.operation == "spawn":
+                spawned.update(found)
+                continue
+            for entity in found:
+                if entity in gone or not (entity in spawned or entities.contains(entity)):
+                    raise entities.stale(entity)
+            if group.operation == "despawn":
+                gone.update(found)
+
+    def _execute(self, group: Group, ids: Ids, values: list[Values]) -> None:
+        world = self._world
+        if group.operation == "spawn":
+            world.spawn_rows(ids, values)
+            return
+        alive = world.entities.contains_batch(ids)
+        if not alive.all():
+            ids, values = self._drop_stale(group, ids, values, alive)
+        if group.operation == "insert":
+            world.insert_rows(ids, values)
+        elif group.operation == "remove":
+            world.remove_rows(ids, [world.components.number(kind) for kind in group.kinds])
+        else:
+            world.despawn_rows(ids)
+
+    def _drop_stale(self, group: Group, ids: Ids, values: list[Values], alive: Any) -> tuple[Ids, list[Values]]:
+        stale = ids[~alive]
+        self._world.stale_commands += len(stale)
+        _LOG.warning(
+            "%d staged %s(s) ignored: %s", len(stale), group.operation, self._world.entities.stale(int(stale[0]))
+        )
+        places = np.flatnonzero(alive).tolist()
+        kept = [
+            Values(
+                each.number,
+                each.info,
+                [column if not column.ndim else column[places] for column in each.columns],
+                each.objects if len(each.objects) < 2 else [each.objects[place] for place in places],
+                each.make,
+            )
+            for each in values
+        ]
+        return ids[alive], kept
+
+
+def instance_values(world: World, kinds: tuple[type[Any], ...], rows: Sequence[tuple[Any, ...]]) -> list[Values]:
+    """Return the values of rows of instances, all of the same types.
+
+    Raises:
+        ComponentError: no component, given twice, or values that do not fit.
+    """
+    if any(issubclass(kind, Bundle | type) for kind in kinds):
+        rows = [tuple(split_components(row)) for row in rows]
+        kinds = tuple(map(type, rows[0]))
+        if any(tuple(map(type, row)) != kinds for row in rows):  # bundles with fields of differing types
+            raise duplicate("a bundle's fields")
+    found: list[Values] = []
+    seen = 0
+    for kind, column in zip(kinds, zip(*rows, strict=True), strict=True):
+        number = world.components.number(kind)
+        info = world.components.infos[number]
+        if seen >> number & 1:
+            raise duplicate(info.name)
+        seen |= 1 << number
+        if info.storage == "table":
+            found.append(Values(number, info, instance_columns(world, info, column)))
+        else:
+            found.append(Values(number, info, objects=column if info.storage == "object" else ()))
+    return found

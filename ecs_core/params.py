@@ -22,6 +22,7 @@ from tickwright.ecs_core.rng import Rng, Streams
 from tickwright.ecs_core.schedule.errors import SystemParamError
 
 if TYPE_CHECKING:
+    from tickwright.ecs_core.match import RunTicks
     from tickwright.ecs_core.world import World
 
 __all__ = ["Local", "Param", "ParamContext", "Res", "ResMut"]
@@ -97,6 +98,7 @@ class ParamContext:
     streams: Streams | None = None
     trigger: Any = None
     rng_key: str = ""
+    ticks: RunTicks | None = None
 
     def resolve(self, fn: Callable[..., Any], *, piped: bool = False, is_async: bool = False) -> tuple[Param, ...]:
         """Resolve every parameter of `fn` (but the first, if it is `piped` into).

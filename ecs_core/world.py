@@ -2,42 +2,404 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import heapq
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from tickwright.ecs_core.commands import Commands, Delayed
+from tickwright.ecs_core.component import ComponentError, ComponentInfo
+from tickwright.ecs_core.component_schema import from_schema
+from tickwright.ecs_core.entity import Entity, Ids, as_ids, label
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.events import Events
+from tickwright.ecs_core.lifecycle import Hook
 from tickwright.ecs_core.observers import Observers
+from tickwright.ecs_core.relations import ChildOf, Relations
+from tickwright.ecs_core.rows import RowTypes, View, plain_value
+from tickwright.ecs_core.storage import Storage
+from tickwright.ecs_core.values import duplicate, opened, split_components
+
+if TYPE_CHECKING:
+    from tickwright.ecs_core.query import Query
 
 __all__ = ["ResourceMissingError", "World"]
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 class ResourceMissingError(TickwrightError):
     """A resource that nobody inserted."""
 
 
-class World:
-    """One isolated world."""
+class World(Storage):
+    """One isolated world.
+
+    What it does at once it does between systems, or in exclusive ones (a `World` parameter); systems that run over
+    queries stage changes with `Commands`.
+
+    >>> from tickwright import World, component, f32
+    >>> @component
+    ... class Position:
+    ...     x: f32 = 0.0
+    >>> world = World()
+    >>> ball = world.spawn(Position(1.0))
+    >>> world.get(ball, Position).x += 2.0
+    >>> world.get(ball, Position)
+    Position(x=3.0)
+    """
 
     def __init__(self) -> None:
+        super().__init__()
         self.events = Events()
-        self.observers = Observers(lambda _entity: None)
-        self.structural_changes = 0
+        self.observers = Observers(self._parent_of)
+        self.relations = Relations(self)
+        self.components.fresh = self._met
         self.current_owner = ""
         self._resources: dict[Any, Any] = {}
         self._persistent: set[Any] = set()
         self._now: Callable[[], int] = lambda: 0
+        self._plans: dict[tuple[type[Any], ...], Any] = {}
+        self.delayed: list[Delayed] = []
+        self._delays = 0
+        self.stale_commands = 0
+        self.stale_policy: Literal["warn", "error"] = "warn"
+
+    # -- entities ------------------------------------------------------------------------------
 
     def __len__(self) -> int:
-        return 0
+        return self.entities.alive
+
+    def __repr__(self) -> str:
+        return f"World({len(self)} entities, {len(self.tables)} tables)"
 
     @property
     def table_count(self) -> int:
         """How many tables there are."""
-        return 0
+        return len(self.tables)
+
+    def spawn(self, *components: Any) -> Entity:
+        """Make an entity with these components (bundles are opened) and return its id.
+
+        Raises:
+            ComponentError: no component, given twice, or values that do not fit; nothing is spawned then.
+
+        Cost: a few microseconds; `spawn_batch` is over a hundred times cheaper per entity.
+        """
+        self.check_free("spawn")
+        entity = self.entities.reserve()
+        try:
+            self.spawn_reserved(entity, components)
+        except Exception:
+            self.entities.release(np.array([entity], np.uint64))
+            raise
+        return Entity(entity)
+
+    def spawn_batch(self, count: int, *components: Any) -> Ids:
+        """Make `count` entities; return their ids, uint64 (count,).
+
+        Args:
+            count: how many.
+            components: `Position.columns(x=xs, y=0.0)` for values that differ, an instance for all alike.
+
+        Raises:
+            ComponentError: a wrong name, shape or type; nothing is spawned then.
+
+        Cost: O(count) copies of columns; benches/bench_engine.py.
+        """
+        self.check_free("spawn_batch")
+        if count < 0:
+            raise ComponentError(f"{count} entities", where="spawn_batch", expected="0 or more", component="", field="")
+        values = self.values_of(opened(components), count)
+        self.missing_required(0, 0, values)
+        ids = self.entities.reserve_batch(count)
+        if count:
+            self.spawn_rows(ids, values)
+        return ids
+
+    def spawn_reserved(self, entity: int, components: Sequence[Any]) -> None:
+        """Give one reserved id its components."""
+        kinds = tuple(map(type, components))
+        plan = self._plans.get(kinds)
+        if plan is None:
+            plan = self._spawn_plan(kinds)
+        if not plan or self.lifecycle.watched:
+            values = self.values_of(split_components(components), 1)
+            self.spawn_rows(np.array([entity], np.uint64), values)
+            return
+        key, infos = plan
+        rows = [
+            [plain_value(self, info, field, getattr(each, field.name)) for field in info.fields]
+            for info, each in zip(infos, components, strict=True)
+        ]
+        table, tick = self.table(key), self.clock.advance()
+        row = table.append_one(entity)
+        for kind, values_of_row in zip(kinds, rows, strict=True):
+            column = table.by_kind[kind]
+            for cell, value in zip(column.cells, values_of_row, strict=True):
+                cell[row] = value
+            column.added.write(row, row + 1, tick, table.capacity)
+            column.changed.write(row, row + 1, tick, table.capacity)
+        self.entities.place_one(entity, table.number, row)
+        self.entities.alive += 1
+
+    def _spawn_plan(self, kinds: tuple[type[Any], ...]) -> Any:
+        """Return (table key, infos) for components that are all plain columns; () for others."""
+        infos: list[ComponentInfo] = []
+        for kind in kinds:
+            info = kind.__dict__.get("__component__")
+            if info is None or info.kind is not kind or info.storage != "table" or info.requires:
+                return ()
+            infos.append(info)
+        numbers = [self.components.number(kind) for kind in kinds]
+        if len(set(numbers)) < len(numbers):
+            raise duplicate(infos[0].name)
+        plan = self._plans[kinds] = (sum(1 << number for number in numbers), infos)
+        return plan
+
+    def despawn(self, entity: int) -> None:
+        """End an entity with all it has.
+
+        Raises:
+            StaleEntityError: it is gone already.
+        """
+        self.despawn_batch(np.array([self._one(entity)], np.uint64))
+
+    def despawn_batch(self, ids: Any) -> None:
+        """End entities, uint64 (N,) or any integers.
+
+        Raises:
+            StaleEntityError: one is gone already; none is ended then.
+        """
+        self.check_free("despawn")
+        self.despawn_rows(as_ids(ids))
+
+    def contains(self, entity: int) -> bool:
+        """Return whether an entity is alive."""
+        return self.entities.contains(entity)
+
+    def contains_batch(self, ids: Any) -> NDArray[np.bool_]:
+        """Return which entities are alive, bool (N,)."""
+        return self.entities.contains_batch(as_ids(ids))
+
+    def all_entities(self) -> Ids:
+        """Return every living entity's id, ascending by index, uint64."""
+        found = [table.ids[: table.count] for table in self.tables]
+        ids = np.concatenate(found) if found else np.empty(0, np.uint64)
+        return ids[np.argsort(ids & np.uint64(0xFFFFFFFF))]
+
+    def _one(self, entity: int) -> int:
+        if not self.entities.contains(entity):
+            raise self.entities.stale(entity)
+        return entity
+
+    # -- components ----------------------------------------------------------------------------
+
+    def insert(self, entity: int, *components: Any) -> None:
+        """Add components to an entity, or replace those it has.
+
+        Raises:
+            StaleEntityError, ComponentError: nothing changes then.
+        """
+        self.check_free("insert")
+        ids = np.array([self._one(entity)], np.uint64)
+        self.insert_rows(ids, self.values_of(split_components(components), 1))
+
+    def insert_batch(self, ids: Any, *components: Any) -> None:
+        """Add or replace components of distinct entities: columns of shape (N,), or an instance for all.
+
+        Raises:
+            StaleEntityError, ComponentError: nothing changes then.
+        """
+        self.check_free("insert_batch")
+        found = as_ids(ids)
+        self.insert_rows(found, self.values_of(opened(components), len(found)))
+
+    def remove(self, entity: int, *kinds: type[Any]) -> None:
+        """Take components from an entity; those it does not have are passed over.
+
+        Raises:
+            StaleEntityError: it is gone.
+        """
+        self.remove_batch(np.array([self._one(entity)], np.uint64), *kinds)
+
+    def remove_batch(self, ids: Any, *kinds: type[Any]) -> None:
+        """Take components from distinct entities.
+
+        Raises:
+            StaleEntityError: one is gone; nothing changes then.
+        """
+        self.check_free("remove")
+        self.remove_rows(as_ids(ids), [self.components.number(kind) for kind in kinds])
+
+    def has(self, entity: int, kind: type[Any]) -> bool:
+        """Return whether an entity has a component.
+
+        Raises:
+            StaleEntityError: it is gone.
+        """
+        number, row = self.entities.find(entity)
+        return self._row_has(self.tables[number], row, self.components.number(kind))
+
+    def has_batch(self, ids: Any, kind: type[Any]) -> NDArray[np.bool_]:
+        """Return which entities have a component, bool (N,)."""
+        found = as_ids(ids)
+        answer = np.zeros(len(found), np.bool_)
+        number = self.components.number(kind)
+        for table, rows, positions in self.groups(found, distinct=False):
+            answer[positions] = self._rows_with(table, rows, number)
+        return answer
+
+    def get(self, entity: int, kind: type[T]) -> T:
+        """Return an entity's component: a live handle on its row, or the object itself.
+
+        The same handle is returned each time; writing a field of it marks the component as changed.
+
+        Raises:
+            StaleEntityError: the entity is gone.
+            ComponentMissingError: it has no such component.
+
+        Cost: two dict look-ups once an entity was asked for; the first time a few microseconds.
+        """
+        try:
+            return self.live[kind][entity]  # type: ignore[no-any-return]  # kept by kind
+        except KeyError:
+            return self._get_first(entity, kind)
+
+    def _get_first(self, entity: int, kind: type[T]) -> T:
+        table, row = self.locate(entity, kind)
+        info = self.components.info(kind)
+        found: Any
+        if info.storage == "object":
+            found = self.objects.get(entity, info.kind)
+        elif info.storage == "table":
+            rows: RowTypes = info.rows
+            found = rows.bind(self, entity, table, row, writable=True)
+        else:
+            return info.kind()  # type: ignore[no-any-return]  # a tag has no state
+        self.live.setdefault(info.kind, {})[entity] = found
+        return found  # type: ignore[no-any-return]  # a handle is a T
+
+    def get_or_none(self, entity: int, kind: type[T]) -> T | None:
+        """Return an entity's component, None if it has none or is gone."""
+        if not self.entities.contains(entity) or not self.has(entity, kind):
+            return None
+        return self.get(entity, kind)
+
+    def get_batch(self, ids: Any, kind: type[Any]) -> Any:
+        """Return a component of many entities: a read-only view of copies, arrays (N,); a list for objects.
+
+        Raises:
+            StaleEntityError, ComponentMissingError: for the first entity that has none.
+        """
+        found = as_ids(ids)
+        info = self.components.info(kind)
+        number = self.components.number(kind)
+        groups = self.groups(found, distinct=False)
+        for table, rows, positions in groups:
+            if not (has := self._rows_with(table, rows, number)).all():
+                raise self.lacks(int(found[positions][np.argmin(has)]), kind)
+        if info.storage == "object":
+            return self.objects.get_all(found.tolist(), info.kind)
+        return self._gather(info, number, groups, len(found))
+
+    def _gather(self, info: ComponentInfo, number: int, groups: list[Any], count: int) -> View:
+        if len(groups) == 1:
+            table, rows, _ = groups[0]
+            return info.rows.gathered(table.columns[number], rows, None)
+        arrays = [np.empty(count, field.dtype) for field in info.fields]
+        for table, rows, positions in groups:
+            for array, column in zip(arrays, table.columns[number].arrays, strict=True):
+                array[positions] = column[rows]
+        return info.rows.of_arrays(arrays)
+
+    def register(self, name: str, schema: dict[str, Any]) -> type[Any]:
+        """Define a component from data: field name -> type name, or {type, default, unit, label, low, high}.
+
+        A component of that name which was defined so before gets the new schema: fields of the same name keep
+        their values.
+
+        Raises:
+            ComponentError: names or types that cannot be, or a Python class has the name.
+        """
+        kind = from_schema(name, schema)
+        old = self.components.named(name)
+        if old is None:
+            self.components.number(kind)
+            return kind
+        from tickwright.ecs_core.schema_change import change_schema
+
+        return change_schema(self, old, kind)
+
+    def component_named(self, name: str) -> type[Any] | None:
+        """Return the component of a name, None if there is none."""
+        return self.components.named(name)
+
+    def query(self, *wanted: Any) -> Query[Any]:
+        """Return a query to iterate now: `world.query(Query[Position, With[Ball]])`, or its parts one by one.
+
+        Raises:
+            QueryError: what no query can ask for.
+        """
+        from tickwright.ecs_core.query import bind_query
+
+        self_contained: Query[Any] = bind_query(self, wanted)
+        return self_contained
+
+    def describe(self, entity: int) -> str:
+        """Return an entity with all it has, as people read it."""
+        if not self.entities.contains(entity):
+            return f"Entity({label(int(entity))}): gone"
+        number, row = self.entities.find(entity)
+        names = self.component_names(self.tables[number], row)
+        has = [repr(self.get(entity, self.components.require(name))) for name in names]
+        return "\n  ".join([f"Entity({label(entity)})", *has])
+
+    # -- relations -----------------------------------------------------------------------------
+
+    def children(self, entity: int) -> tuple[Entity, ...]:
+        """Return an entity's children, in the order of coming."""
+        return self.relations.sources(ChildOf, entity)
+
+    def sources(self, kind: type[Any], target: int) -> tuple[Entity, ...]:
+        """Return the entities whose relation points at `target`, in the order of coming."""
+        return self.relations.sources(kind, target)
+
+    def before_despawn(self, ids: Ids) -> Ids:
+        """Return the ids with those whose relation ends them with their target."""
+        return self.relations.before_despawn(ids)
+
+    def _met(self, info: ComponentInfo) -> None:
+        if hasattr(info.kind, "__relation__"):
+            self.relations.track(info.kind)
+
+    # -- lifecycle -----------------------------------------------------------------------------
+
+    def on_add(self, kind: type[Any], hook: Hook) -> None:
+        """Call `hook(world, ids)` after entities got a component they did not have."""
+        self.lifecycle.add(self.components.number(kind), "add", hook, self.current_owner)
+
+    def on_insert(self, kind: type[Any], hook: Hook) -> None:
+        """Call `hook(world, ids)` after a component was added or replaced."""
+        self.lifecycle.add(self.components.number(kind), "insert", hook, self.current_owner)
+
+    def on_replace(self, kind: type[Any], hook: Hook) -> None:
+        """Call `hook(world, ids)` before a component is replaced or goes."""
+        self.lifecycle.add(self.components.number(kind), "replace", hook, self.current_owner)
+
+    def on_remove(self, kind: type[Any], hook: Hook) -> None:
+        """Call `hook(world, ids)` before a component goes, by removal or despawning."""
+        self.lifecycle.add(self.components.number(kind), "remove", hook, self.current_owner)
+
+    def on_despawn(self, kind: type[Any], hook: Hook) -> None:
+        """Call `hook(world, ids)` before entities with a component are despawned."""
+        self.lifecycle.add(self.components.number(kind), "despawn", hook, self.current_owner)
+
+    # -- events --------------------------------------------------------------------------------
 
     def send(self, event: object) -> None:
         """Queue one event of its type."""
@@ -47,6 +409,11 @@ class World:
         """Call the observers of an event now."""
         self.observers.trigger(event, entity=entity)
 
+    def _parent_of(self, entity: Any) -> Any:
+        if not self.entities.contains(entity) or not self.has(entity, ChildOf):
+            return None
+        return self.get(entity, ChildOf).parent
+
     def now(self) -> int:
         """Return milliseconds since the epoch, constant during a tick."""
         return self._now()
@@ -54,6 +421,8 @@ class World:
     def set_now(self, now: Callable[[], int]) -> None:
         """Take the time from the app."""
         self._now = now
+
+    # -- resources -----------------------------------------------------------------------------
 
     def insert_resource(self, resource: object, as_type: Any = None, *, persistent: bool = False) -> None:
         """Insert or replace a resource."""
@@ -92,11 +461,22 @@ class World:
         self._persistent.discard(kind)
         return self._resources.pop(kind, None)
 
+    # -- ticks and owners ----------------------------------------------------------------------
+
+    def delay(self, delay_s: float, commands: Commands) -> None:
+        """Let commands wait for `delay_s` seconds of the world's time."""
+        self._delays += 1
+        heapq.heappush(self.delayed, Delayed(self.now() + round(delay_s * 1000), self._delays, commands))
+
     def apply_due(self, now_ms: int) -> None:
-        """Apply delayed commands that are due."""
+        """Apply delayed commands whose time has come, in the order of their deadlines, then of staging."""
+        while self.delayed and self.delayed[0].due_ms <= now_ms:
+            heapq.heappop(self.delayed).commands.apply()
 
     def end_tick(self) -> None:
-        """Close the tick: change ticks, removals."""
+        """Close the tick: removal queues drop what every reader has passed."""
+        for queue in self.lifecycle.removed.values():
+            queue.rotate()
 
     @contextmanager
     def owned_by(self, owner: str) -> Iterator[None]:
@@ -109,3 +489,4 @@ class World:
 
     def release_owner(self, owner: str) -> None:
         """Take out the component hooks of one owner."""
+        self.lifecycle.release(owner)

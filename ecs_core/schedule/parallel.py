@@ -69,7 +69,7 @@ class ParallelRunner(Runner):
     def _push_system(self, node: int, entry: SystemEntry, gates: dict[SystemSet, SetGate]) -> None:
         system, index = entry.system, len(self._steps)
         super()._push_system(node, entry, gates)
-        if system.is_async:
+        if system.is_async or system.stages:  # ids reserved from several threads would depend on their speed
             return
         run = self.host.wrap_step(system, system.run, self.schedule)
         access = system.access

@@ -1,0 +1,412 @@
+"""Components: classes whose fields are columns (table), objects (object) or nothing (tags).
+
+A component's description hangs on its class, so the same class serves any number of worlds; a world numbers the kinds
+that it meets by itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import keyword
+import sys
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar, dataclass_transform, overload
+
+import msgspec
+import numpy as np
+
+from tickwright.ecs_core.entity import Entity
+from tickwright.ecs_core.errors import TickwrightError
+
+if TYPE_CHECKING:
+    from tickwright.ecs_core.rows import RowTypes
+
+__all__ = [
+    "COLUMN_TYPES",
+    "NO_DEFAULT",
+    "Batch",
+    "Bundle",
+    "ComponentError",
+    "ComponentInfo",
+    "FieldInfo",
+    "Storage",
+    "Symbol",
+    "check_name",
+    "column",
+    "component",
+    "f32",
+    "f64",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "info_of",
+    "make_component",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+]
+
+T = TypeVar("T")
+Storage = Literal["table", "object", "sparse", "tag"]
+
+
+class ComponentError(TickwrightError):
+    """A class that is no component, or values that do not fit one; `component` and `field` name it."""
+
+    component: str
+    field: str
+
+
+class _NoDefault:
+    def __repr__(self) -> str:
+        return "NO_DEFAULT"
+
+
+NO_DEFAULT = _NoDefault()
+
+
+class _Column:
+    """The column type of an annotation such as `f32`."""
+
+    __slots__ = ("dtype", "kind")
+
+    def __init__(self, dtype: str, kind: str = "number") -> None:
+        self.dtype = np.dtype(dtype)
+        self.kind = kind
+
+    def __repr__(self) -> str:
+        return str(self.dtype)
+
+
+f32: TypeAlias = Annotated[Any, _Column("float32")]
+f64: TypeAlias = Annotated[Any, _Column("float64")]
+i8: TypeAlias = Annotated[Any, _Column("int8")]
+i16: TypeAlias = Annotated[Any, _Column("int16")]
+i32: TypeAlias = Annotated[Any, _Column("int32")]
+i64: TypeAlias = Annotated[Any, _Column("int64")]
+u8: TypeAlias = Annotated[Any, _Column("uint8")]
+u16: TypeAlias = Annotated[Any, _Column("uint16")]
+u32: TypeAlias = Annotated[Any, _Column("uint32")]
+u64: TypeAlias = Annotated[Any, _Column("uint64")]
+Symbol: TypeAlias = Annotated[str, _Column("int32", "symbol")]
+"""Text that repeats: a `str` on instances, an int32 of `world.symbols` in columns."""
+
+COLUMN_TYPES: Mapping[str, _Column] = {
+    **{name: typing.cast(Any, alias).__metadata__[0] for name, alias in (
+        ("f32", f32), ("f64", f64), ("i8", i8), ("i16", i16), ("i32", i32), ("i64", i64),
+        ("u8", u8), ("u16", u16), ("u32", u32), ("u64", u64), ("symbol", Symbol),
+    )},
+    "bool": _Column("bool"),
+    "entity": _Column("uint64", "entity"),
+}  # fmt: skip
+"""What a schema may name, by the names used in it."""
+
+_PLAIN = {
+    bool: COLUMN_TYPES["bool"],
+    int: COLUMN_TYPES["i64"],
+    float: COLUMN_TYPES["f64"],
+    Entity: COLUMN_TYPES["entity"],
+}
+_RESERVED = frozenset({"columns", "values", "entity"})
+
+
+@dataclass(frozen=True, slots=True)
+class FieldInfo:
+    """One column of a table component.
+
+    Attributes:
+        kind: "number", "symbol" (int32 of world.symbols), "entity" (uint64) or "enum" (int32).
+        default: the value where none is given; NO_DEFAULT if one must be.
+        unit, label, low, high: what tools show and generate; the engine does not enforce the range.
+    """
+
+    name: str
+    dtype: np.dtype[Any]
+    kind: str = "number"
+    default: Any = NO_DEFAULT
+    unit: str = ""
+    label: str = ""
+    low: float | None = None
+    high: float | None = None
+    enum_type: type[enum.Enum] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ComponentInfo:
+    """What the engine knows of one component type.
+
+    Attributes:
+        shared_dtype: the dtype of all fields, which then form one block (fields, rows); None if they differ.
+        requires: component types inserted with their defaults where they are missing.
+        transient: left out of snapshots and digests.
+    """
+
+    kind: type[Any]
+    name: str
+    storage: Storage
+    fields: tuple[FieldInfo, ...] = ()
+    requires: tuple[type[Any], ...] = ()
+    transient: bool = False
+    shared_dtype: np.dtype[Any] | None = None
+
+    @cached_property
+    def rows(self) -> RowTypes:
+        """The classes of its handles and column views."""
+        from tickwright.ecs_core.rows import RowTypes
+
+        return RowTypes(self)
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether it is part of a table's key."""
+        return self.storage in ("table", "tag")
+
+    def field(self, name: str) -> FieldInfo:
+        """Return one field.
+
+        Raises:
+            ComponentError: there is none of that name.
+        """
+        for each in self.fields:
+            if each.name == name:
+                return each
+        raise self.no_field(name)
+
+    def no_field(self, name: str) -> ComponentError:
+        """Return the error for a field that there is not."""
+        expected = ", ".join(each.name for each in self.fields) or "no fields"
+        return ComponentError(
+            f"component '{self.name}' has no field '{name}'", expected=expected, component=self.name, field=name
+        )
+
+
+class Bundle:
+    """Base of dataclasses whose fields are components: spawning one spawns them all.
+
+    >>> @dataclasses.dataclass
+    ... class Ball(Bundle):
+    ...     position: object
+    ...     velocity: object
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Values of one component for many rows: arrays of shape (N,), or scalars for all rows."""
+
+    kind: type[Any]
+    values: Mapping[str, Any]
+
+
+def info_of(kind: Any) -> ComponentInfo:
+    """Return the description of a component type.
+
+    Raises:
+        ComponentError: it is no component.
+    """
+    found = kind.__dict__.get("__component__") if isinstance(kind, type) else None
+    if found is None:
+        name = getattr(kind, "__name__", repr(kind))
+        raise ComponentError(
+            f"{name} is no component",
+            expected="a class decorated with @component",
+            todo=f"write @component above class {name}" if isinstance(kind, type) else "pass the class itself",
+            component=name,
+            field="",
+        )
+    return typing.cast(ComponentInfo, found)
+
+
+def column(
+    default: Any = MISSING, *, unit: str = "", label: str = "", low: float | None = None, high: float | None = None
+) -> Any:
+    """Declare a field with what tools should know of it: `speed: f32 = column(0.0, unit="m/s", low=0)`."""
+    metadata = {"unit": unit, "label": label, "low": low, "high": high}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@overload
+def component(cls: type[T], /) -> type[T]: ...
+@overload
+def component(
+    *,
+    storage: Literal["table", "object", "sparse"] | None = None,
+    requires: tuple[type[Any], ...] = (),
+    transient: bool = False,
+    name: str = "",
+) -> Callable[[type[T]], type[T]]: ...
+@dataclass_transform(field_specifiers=(dataclasses.field, column))
+def component(
+    cls: type[T] | None = None,
+    /,
+    *,
+    storage: Literal["table", "object", "sparse"] | None = None,
+    requires: tuple[type[Any], ...] = (),
+    transient: bool = False,
+    name: str = "",
+) -> Any:
+    """Make a class a component; it becomes a dataclass with slots if it is none yet.
+
+    Numbers, bools, enums, `Entity` and `Symbol` make columns; any other field makes it an object component; no field
+    makes it a tag. `storage="sparse"` is for tags that are toggled often, `"object"` for numbers that want no columns.
+
+    Raises:
+        ComponentError: a reserved name, a field type its storage cannot keep, a frozen table component.
+
+    >>> @component
+    ... class Position:
+    ...     x: f32 = 0.0
+    ...     y: f32 = 0.0
+    >>> Position(1.0)
+    Position(x=1.0, y=0.0)
+    """
+
+    def make(kind: type[T]) -> type[T]:
+        return make_component(kind, storage=storage, requires=requires, transient=transient, name=name)
+
+    return make if cls is None else make(cls)
+
+
+def make_component(
+    kind: type[T], *, storage: Storage | None, requires: tuple[type[Any], ...], transient: bool, name: str
+) -> type[T]:
+    """Describe a class as a component; see `component`."""
+    label = name or kind.__name__
+    check_name(label, "component", label)
+    for each in requires:
+        info_of(each)
+    if not (dataclasses.is_dataclass(kind) or issubclass(kind, msgspec.Struct)) and "__init__" not in kind.__dict__:
+        kind = dataclass(slots=True)(kind)
+    fields = _fields(kind, label, storage)
+    if fields is None or storage == "object":
+        storage, fields = "object", ()
+    elif not fields:
+        storage = "sparse" if storage == "sparse" else "tag"
+    elif storage == "sparse":
+        raise ComponentError(
+            f"component '{label}' has fields", expected="a tag: sparse storage keeps one bit", component=label, field=""
+        )
+    else:
+        storage = "table"
+    dtypes = {each.dtype for each in fields}
+    info = ComponentInfo(
+        kind=kind,
+        name=label,
+        storage=storage,
+        fields=fields,
+        requires=requires,
+        transient=transient,
+        shared_dtype=dtypes.pop() if len(dtypes) == 1 else None,
+    )
+    target: Any = kind
+    target.__component__ = info
+    if storage == "table":
+        target.columns = classmethod(_columns)
+    return kind
+
+
+def _columns(kind: type[Any], /, **values: Any) -> Batch:
+    """Return values for many rows: arrays, or scalars for all rows; fields left out take their default."""
+    info = info_of(kind)
+    known = {each.name for each in info.fields}
+    for key in values:
+        if key not in known:
+            raise info.no_field(key)
+    return Batch(kind, values)
+
+
+def _fields(kind: type[Any], label: str, storage: Storage | None) -> tuple[FieldInfo, ...] | None:
+    """Return the columns, None if a field can only be an object."""
+    if storage == "object" or not dataclasses.is_dataclass(kind):
+        return () if storage == "sparse" else None
+    hints = _hints(kind, label)
+    found: list[FieldInfo] = []
+    for each in dataclasses.fields(kind):
+        spec, enum_type = _column_of(hints.get(each.name))
+        if spec is None or each.default_factory is not MISSING:
+            if storage == "table":
+                raise ComponentError(
+                    f"field '{each.name}' of component '{label}' is {hints.get(each.name)}",
+                    expected="a number, bool, enum, Entity or Symbol",
+                    todo="leave storage out: it becomes an object component",
+                    component=label,
+                    field=each.name,
+                )
+            return None
+        check_name(each.name, f"component '{label}'", label)
+        found.append(
+            FieldInfo(
+                name=each.name,
+                dtype=spec.dtype,
+                kind="enum" if enum_type else spec.kind,
+                default=NO_DEFAULT if each.default is MISSING else each.default,
+                enum_type=enum_type,
+                **{key: each.metadata[key] for key in ("unit", "label", "low", "high") if key in each.metadata},
+            )
+        )
+    parameters = typing.cast(Any, kind).__dataclass_params__
+    if found and parameters.frozen:
+        raise ComponentError(
+            f"component '{label}' is a frozen dataclass",
+            expected="a class that is not frozen: handles write its columns",
+            component=label,
+            field="",
+        )
+    return tuple(found)
+
+
+def _hints(kind: type[Any], label: str) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(kind, localns=_callers_names(kind), include_extras=True)
+    except Exception as error:
+        raise ComponentError(
+            f"the annotations of component '{label}' cannot be read: {error}",
+            expected="names visible where the class is defined",
+            component=label,
+            field="",
+        ) from None
+
+
+def _callers_names(kind: type[Any]) -> dict[str, Any]:
+    """Return the local names around a class defined in a function."""
+    found: dict[str, Any] = {}
+    frame: types.FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_globals.get("__name__") == kind.__module__:
+            found = {**frame.f_locals, **found}
+        frame = frame.f_back
+    return found
+
+
+def _column_of(hint: Any) -> tuple[_Column | None, type[enum.Enum] | None]:
+    for each in getattr(hint, "__metadata__", ()):
+        if isinstance(each, _Column):
+            return each, None
+    if isinstance(hint, type) and issubclass(hint, enum.Enum):
+        whole = all(isinstance(member.value, int) for member in hint)
+        return (_Column("int32", "enum"), hint) if whole else (None, None)
+    try:
+        return _PLAIN.get(hint), None
+    except TypeError:
+        return None, None
+
+
+def check_name(name: str, what: str, label: str) -> None:
+    """Raise ComponentError for a name that no component, or no field of one, can have."""
+    bad = not name.isidentifier() or keyword.iskeyword(name) or name.startswith("__")
+    if what != "component":
+        bad = bad or name in _RESERVED or name.startswith("_")
+    if bad:
+        raise ComponentError(
+            f"'{name}' cannot be a name in {what}" if what != "component" else f"'{name}' cannot be a component's name",
+            expected="an identifier that does not begin with _ and is none of " + ", ".join(sorted(_RESERVED)),
+            component=label,
+            field=name,
+        )

@@ -1,0 +1,219 @@
+"""Relations between entities: ChildOf, and any that a user defines.
+
+A relation is a component that names its targets; the way back (who points here?) is an index kept by lifecycle hooks,
+so that both directions cost O(answers). What happens to the sources when a target ends is the relation's own rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, dataclass_transform
+
+import numpy as np
+
+from tickwright.ecs_core.component import ComponentError, component, info_of
+from tickwright.ecs_core.entity import Entity, Ids
+from tickwright.ecs_core.errors import TickwrightError
+
+if TYPE_CHECKING:
+    from tickwright.ecs_core.world import World
+
+__all__ = ["ChildOf", "Children", "RelationError", "Relations", "relation"]
+
+T = TypeVar("T")
+OnTarget = Literal["despawn", "orphan"]
+
+
+class RelationError(TickwrightError):
+    """A relation to an entity that is not there, to itself, or around in a circle."""
+
+
+@dataclass_transform()
+def relation(*, on_target_despawn: OnTarget = "orphan", acyclic: bool = False) -> Callable[[type[T]], type[T]]:
+    """Make a class a relation: its first field is the target, an `Entity`, or a tuple of them for many.
+
+    Args:
+        on_target_despawn: "despawn" ends the sources with their target, "orphan" takes the relation from them.
+        acyclic: refuse circles, as a hierarchy must.
+
+    Raises:
+        ComponentError: the first field is neither.
+
+    >>> @relation()
+    ... class Likes:
+    ...     targets: tuple[Entity, ...] = ()
+    """
+
+    def make(kind: type[T]) -> type[T]:
+        made = component(kind)
+        info = info_of(made)
+        fields: Any = getattr(made, "__dataclass_fields__", {})
+        first = next(iter(fields), "")
+        if not first or (info.storage == "table" and info.fields[0].kind != "entity"):
+            raise ComponentError(
+                f"relation '{info.name}' has no target",
+                expected="a first field that is an Entity or a tuple of them",
+                component=info.name,
+                field=first,
+            )
+        target: Any = made
+        target.__relation__ = Relation(first, many=info.storage == "object", rule=on_target_despawn, acyclic=acyclic)
+        return made
+
+    return make
+
+
+class Relation:
+    """What `relation` was told: the target field's name and the rules."""
+
+    __slots__ = ("acyclic", "field", "many", "rule")
+
+    def __init__(self, field: str, *, many: bool, rule: OnTarget, acyclic: bool) -> None:
+        self.field = field
+        self.many = many
+        self.rule = rule
+        self.acyclic = acyclic
+
+
+@relation(on_target_despawn="despawn", acyclic=True)
+class ChildOf:
+    """The entity belongs to a parent and ends with it."""
+
+    parent: Entity = Entity(0)
+
+
+@component(storage="object")
+class Children:
+    """An entity's children in the order of coming; kept by the engine."""
+
+    entities: tuple[Entity, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.entities)
+
+    def __iter__(self) -> Iterator[Entity]:
+        return iter(self.entities)
+
+
+class Relations:
+    """The way back of every relation of one world: target -> sources, by kind."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._sources: dict[type[Any], dict[int, dict[int, None]]] = {}
+        self._targets: dict[type[Any], dict[int, tuple[int, ...]]] = {}
+
+    def track(self, kind: type[Any]) -> None:
+        """Keep the index of a relation from now on; what exists already is taken in."""
+        if kind in self._sources:
+            return
+        self._sources[kind], self._targets[kind] = {}, {}
+        number = self._world.components.number(kind)
+        lifecycle = self._world.lifecycle
+        lifecycle.add(number, "insert", lambda _world, ids: self._inserted(kind, ids), "")
+        lifecycle.add(number, "replace", lambda _world, ids: self._leaving(kind, ids), "")
+
+    def sources(self, kind: type[Any], target: int) -> tuple[Entity, ...]:
+        """Return who points at an entity, in the order of coming."""
+        self.track(kind)
+        return tuple(Entity(each) for each in self._sources[kind].get(target, ()))
+
+    def targets(self, kind: type[Any], source: int) -> tuple[Entity, ...]:
+        """Return whom an entity points at."""
+        self.track(kind)
+        return tuple(Entity(each) for each in self._targets[kind].get(source, ()))
+
+    def _inserted(self, kind: type[Any], ids: Ids) -> None:
+        world, rule = self._world, _rule(kind)
+        bad: RelationError | None = None
+        for source in ids.tolist():
+            value = getattr(world.get(source, kind), rule.field)
+            targets = tuple(int(each) for each in value) if rule.many else (int(value),)
+            problem = self._problem(kind, source, targets)
+            if problem is not None:
+                world.remove_rows(np.array([source], np.uint64), [world.components.number(kind)])
+                bad = bad or problem
+                continue
+            self._targets[kind][source] = targets
+            for target in targets:
+                self._sources[kind].setdefault(target, {})[source] = None
+                self._tell(kind, target)
+        if bad is not None:
+            raise bad
+
+    def _problem(self, kind: type[Any], source: int, targets: tuple[int, ...]) -> RelationError | None:
+        where = f"{info_of(kind).name} of entity {source}"
+        for target in targets:
+            if not self._world.contains(target):
+                stale = self._world.entities.stale(target)
+                return RelationError(stale.what, where=where, expected="a living target", todo=stale.todo)
+            if _rule(kind).acyclic and self._reaches(kind, target, source):
+                return RelationError(
+                    f"entity {source} would be its own ancestor", where=where, expected="a target outside of its tree"
+                )
+        return None
+
+    def _reaches(self, kind: type[Any], start: int, goal: int) -> bool:
+        at: tuple[int, ...] = (start,)
+        while at:
+            if goal in at:
+                return True
+            at = tuple(each for one in at for each in self._targets[kind].get(one, ()))
+        return False
+
+    def _leaving(self, kind: type[Any], ids: Ids) -> None:
+        for source in ids.tolist():
+            for target in self._targets[kind].pop(source, ()):
+                found = self._sources[kind].get(target)
+                if found is not None:
+                    found.pop(source, None)
+                    if not found:
+                        del self._sources[kind][target]
+                    self._tell(kind, target)
+
+    def _tell(self, kind: type[Any], target: int) -> None:
+        """Keep the `Children` of a parent equal to the index."""
+        if kind is not ChildOf or not self._world.contains(target):
+            return
+        found = self._sources[kind].get(target)
+        ids = np.array([target], np.uint64)
+        if found:
+            children = Children(tuple(Entity(each) for each in found))
+            self._world.insert_rows(ids, self._world.values_of([children], 1))
+        else:
+            self._world.remove_rows(ids, [self._world.components.number(Children)])
+
+    def before_despawn(self, ids: Ids) -> Ids:
+        """Return the ids with those that end with them; orphan the others that point here."""
+        if not any(self._sources.values()):
+            return ids
+        doomed = dict.fromkeys(ids.tolist())
+        queue = list(doomed)
+        while queue:
+            target = queue.pop()
+            for kind, index in self._sources.items():
+                for source in list(index.get(target, ())):
+                    if source in doomed:
+                        continue
+                    if _rule(kind).rule == "despawn":
+                        doomed[source] = None
+                        queue.append(source)
+                    else:
+                        self._orphan(kind, source, target)
+        return np.array(list(doomed), np.uint64)
+
+    def _orphan(self, kind: type[Any], source: int, target: int) -> None:
+        rest = tuple(each for each in self._targets[kind].get(source, ()) if each != target)
+        ids = np.array([source], np.uint64)
+        if rest and _rule(kind).many:
+            value = self._world.get(source, kind)
+            kept = type(value)(**{name: getattr(value, name) for name in value.__dataclass_fields__})
+            setattr(kept, _rule(kind).field, tuple(Entity(each) for each in rest))
+            self._world.insert_rows(ids, self._world.values_of([kept], 1))
+        else:
+            self._world.remove_rows(ids, [self._world.components.number(kind)])
+
+
+def _rule(kind: type[Any]) -> Relation:
+    found: Relation = kind.__relation__
+    return found

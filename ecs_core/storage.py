@@ -1,0 +1,485 @@
+"""The structural core: where entities' rows are, and how they come, move and go. Everything here is all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tickwright.ecs_core.component import Batch, ComponentError, ComponentInfo
+from tickwright.ecs_core.entity import Entities, Ids, label
+from tickwright.ecs_core.errors import TickwrightError
+from tickwright.ecs_core.lifecycle import Lifecycle, Moment
+from tickwright.ecs_core.objects import ObjectStore
+from tickwright.ecs_core.registry import Components
+from tickwright.ecs_core.symbols import Symbols
+from tickwright.ecs_core.table import Table
+from tickwright.ecs_core.ticks import ChangeClock
+from tickwright.ecs_core.values import batch_columns, default_columns, duplicate, instance_columns
+
+__all__ = ["ComponentMissingError", "Storage", "StructuralChangeError", "Values"]
+
+Rows = NDArray[Any] | slice
+
+
+class StructuralChangeError(TickwrightError):
+    """Entities or components were to come or go while a query was being iterated."""
+
+
+class ComponentMissingError(TickwrightError):
+    """An entity that has no such component."""
+
+    entity: int
+    component: str
+
+
+@dataclass(slots=True)
+class Values:
+    """One component for N entities.
+
+    Columns are arrays (N,) or () per field; an object component has N objects, one for all, or `make` for one each.
+    """
+
+    number: int
+    info: ComponentInfo
+    columns: Sequence[NDArray[Any]] = ()
+    objects: Sequence[Any] = ()
+    make: Callable[[], Any] | None = None
+
+    def object_at(self, place: int) -> Any:
+        """Return the object for the place-th entity."""
+        if self.make is not None:
+            return self.make()
+        return self.objects[0] if len(self.objects) == 1 else self.objects[place]
+
+
+class Storage:
+    """Entities, tables and objects of one world."""
+
+    def __init__(self) -> None:
+        self.components = Components()
+        self.symbols = Symbols()
+        self.clock = ChangeClock()
+        self.entities = Entities()
+        self.objects = ObjectStore()
+        self.lifecycle = Lifecycle()
+        self.tables: list[Table] = []
+        self.structural_changes = 0
+        self.iterating = 0
+        self._by_key: dict[int, Table] = {}
+        self.live: dict[type[Any], dict[int, Any]] = {}
+        self.empty = self.table(0)
+
+    # -- tables --------------------------------------------------------------------------------
+
+    def table(self, key: int) -> Table:
+        """Return the table of a key (bits of component numbers), made at first use."""
+        found = self._by_key.get(key)
+        if found is None:
+            infos = {n: info for n, info in enumerate(self.components.infos) if key >> n & 1}
+            found = self._by_key[key] = Table(len(self.tables), key, infos)
+            self.tables.append(found)
+        return found
+
+    def _edge(self, source: Table, add: int, remove: int) -> Table:
+        found = source.edges.get((add, remove))
+        if found is None:
+            found = source.edges[add, remove] = self.table((source.key | add) & ~remove)
+        return found
+
+    def check_free(self, what: str) -> None:
+        """Raise while a query is being iterated."""
+        if self.iterating:
+            raise StructuralChangeError(
+                f"{what} while a query is being iterated",
+                expected="structural changes outside of the loop",
+                todo="stage it: commands.spawn, insert, remove, despawn; or collect ids and change after the loop",
+            )
+        self.structural_changes += 1
+
+    def groups(self, ids: Ids, *, distinct: bool = True) -> list[tuple[Table, Rows, Rows]]:
+        """Return (table, rows in it, positions in `ids`) for each table that living ids stand in.
+
+        Raises:
+            StaleEntityError: one of them is gone.
+        """
+        numbers, rows = self._find(ids)
+        first = int(numbers[0]) if len(ids) else 0
+        found: list[tuple[Table, Rows, Rows]]
+        if len(ids) and (numbers == first).all():
+            found = [(self.tables[first], as_rows(rows), slice(None))]
+        else:
+            found = []
+            for number in np.unique(numbers).tolist():
+                places = np.flatnonzero(numbers == number)
+                found.append((self.tables[number], as_rows(rows[places]), places))
+        if distinct:
+            for _, each, positions in found:
+                self._check_distinct(each, ids[positions])
+        return found
+
+    def _find(self, ids: Ids) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Return (table numbers, rows); neighbouring ids, as a batch gives them, by slices."""
+        span = as_rows(ids)
+        if isinstance(span, slice) and (low := int(ids[0]) & 0xFFFFFFFF) > 0:
+            entities, where = self.entities, slice(low, low + len(ids))
+            generation = int(ids[0]) >> 32
+            if where.stop <= entities.used and (entities.generation[where] == generation).all():
+                numbers = entities.table[where]
+                if (numbers >= 0).all():
+                    return numbers, entities.row[where]
+        return self.entities.find_batch(ids)
+
+    @staticmethod
+    def _check_distinct(rows: Rows, ids: Ids) -> None:
+        if isinstance(rows, slice) or len(rows) < 2:
+            return
+        seen = np.zeros(int(rows.max()) + 1, np.bool_)
+        seen[rows] = True
+        if np.count_nonzero(seen) != len(rows):
+            values, counts = np.unique(ids, return_counts=True)
+            twice = int(values[np.argmax(counts > 1)])
+            raise TickwrightError(f"entity {label(twice)} is named twice", expected="distinct ids in one batch")
+
+    # -- preparing values ----------------------------------------------------------------------
+
+    def values_of(self, given: Sequence[Any], count: int) -> list[Values]:
+        """Check components for `count` entities: batches, instances for all rows, or lists of instances.
+
+        Raises:
+            ComponentError: no component, given twice, or values that do not fit.
+        """
+        found: list[Values] = []
+        seen = 0
+        for each in given:
+            kind = each.kind if isinstance(each, Batch) else type(each)
+            number = self.components.number(kind)
+            info = self.components.infos[number]
+            if seen >> number & 1:
+                raise duplicate(info.name)
+            seen |= 1 << number
+            found.append(self._values(number, info, each, count))
+        return found
+
+    def _values(self, number: int, info: ComponentInfo, given: Any, count: int) -> Values:
+        if isinstance(given, Batch):
+            return Values(number, info, batch_columns(self, given, info, count))
+        if info.storage == "object":
+            return Values(number, info, objects=(given,))
+        if info.storage == "table":
+            return Values(number, info, [each.reshape(()) for each in instance_columns(self, info, [given])])
+        return Values(number, info)
+
+    def missing_required(self, key: int, given: int, values: Sequence[Values]) -> list[Values]:
+        """Return defaults of the components that the values' types require and that are not there yet."""
+        found: list[Values] = []
+        queue = [kind for each in values for kind in each.info.requires]
+        while queue:
+            kind = queue.pop(0)
+            number = self.components.number(kind)
+            if (key | given) >> number & 1:
+                continue
+            given |= 1 << number
+            info = self.components.infos[number]
+            queue += info.requires
+            if info.storage == "table":
+                found.append(Values(number, info, default_columns(self, info)))
+            elif info.storage == "object":
+                found.append(Values(number, info, make=_default_maker(info)))
+            else:
+                found.append(Values(number, info))
+        return found
+
+    # -- coming --------------------------------------------------------------------------------
+
+    def spawn_rows(self, ids: Ids, values: Sequence[Values]) -> None:
+        """Give reserved ids their first row."""
+        given = _bits(values)
+        values = [*values, *self.missing_required(0, given, values)]
+        dense = _bits(each for each in values if each.info.is_dense)
+        table = self.table(dense)
+        tick = self.clock.advance()
+        start = table.append(ids)
+        self.entities.place(ids, table.number, start)
+        self.entities.alive += len(ids)
+        rows = slice(start, start + len(ids))
+        for each in values:
+            self._write_new(table, each, rows, slice(None), ids, tick)
+        if self.lifecycle.watched & _bits(values):
+            self._announce(values, ids, "add")
+            self._announce(values, ids, "insert")
+
+    def insert_rows(self, ids: Ids, values: Sequence[Values]) -> None:
+        """Add or replace components of living entities."""
+        if not len(ids):
+            return
+        groups = self.groups(ids)
+        given = _bits(values)
+        plans = [(*group, [*values, *self.missing_required(self._key(group[0], group[1]), given, values)])
+                 for group in groups]  # fmt: skip
+        tick = self.clock.advance()
+        for table, rows, positions, wanted in plans:
+            self._insert_group(table, rows, positions, ids[positions], wanted, tick)
+
+    def _key(self, table: Table, rows: Rows) -> int:
+        """Return the bits of everything all these rows have for certain: dense ones only."""
+        return table.key if not len(table.presence) else table.key | self._common_bits(table, rows)
+
+    def _common_bits(self, table: Table, rows: Rows) -> int:
+        found = 0
+        for bit, number in enumerate(self.components.by_bit):
+            if bit < 64 * len(table.presence) and table.present(bit)[rows].all():
+                found |= 1 << number
+        return found
+
+    def _insert_group(
+        self, table: Table, rows: Rows, positions: Rows, ids: Ids, values: Sequence[Values], tick: int
+    ) -> None:
+        watched = self.lifecycle.watched & _bits(values)
+        before = self._had(table, rows, values) if watched else {}
+        if watched:
+            for each in values:
+                self.lifecycle.call(self, each.number, "replace", ids[before[each.number]])
+        dense = _bits(each for each in values if each.info.is_dense)
+        target = self._edge(table, dense, 0)
+        if target is not table:
+            rows = self._move(table, target, rows, ids)
+        for each in values:
+            if not each.info.is_dense or table.key >> each.number & 1:
+                self._overwrite(target, each, rows, positions, ids, tick)
+            else:
+                self._write_new(target, each, cast(slice, rows), positions, ids, tick)
+        if watched:
+            for each in values:
+                self.lifecycle.call(self, each.number, "add", ids[~before[each.number]])
+            self._announce(values, ids, "insert")
+
+    def _had(self, table: Table, rows: Rows, values: Sequence[Values]) -> dict[int, NDArray[np.bool_]]:
+        found = {}
+        size = len(table.ids[rows])
+        for each in values:
+            if each.info.is_dense:
+                found[each.number] = np.full(size, bool(table.key >> each.number & 1))
+            else:
+                found[each.number] = table.present(self.components.bits[each.number])[rows]
+        return found
+
+    def _move(self, table: Table, target: Table, rows: Rows, ids: Ids) -> slice:
+        """Move rows to another table; return where they are."""
+        index = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
+        start = target.append(ids)
+        target.take_from(table, rows if isinstance(rows, slice) else index, start, len(ids))
+        moved, holes = table.remove(index)
+        self.entities.move_rows(moved, holes)
+        self.entities.place(ids, target.number, start)
+        return slice(start, start + len(ids))
+
+    def _write_new(self, table: Table, values: Values, rows: slice, positions: Rows, ids: Ids, tick: int) -> None:
+        """Write a component that these last rows of a table did not have."""
+        if not values.info.is_dense:
+            self._put(table, values, rows, positions, ids, tick)
+            return
+        column = table.columns[values.number]
+        for array, value in zip(column.arrays, values.columns, strict=True):
+            array[rows] = value if not value.ndim else value[positions]
+        column.added.write(rows.start, rows.stop, tick, table.capacity)
+        column.changed.write(rows.start, rows.stop, tick, table.capacity)
+
+    def _overwrite(self, table: Table, values: Values, rows: Rows, positions: Rows, ids: Ids, tick: int) -> None:
+        if not values.info.is_dense:
+            self._put(table, values, rows, positions, ids, tick)
+            return
+        column = table.columns[values.number]
+        for array, value in zip(column.arrays, values.columns, strict=True):
+            array[rows] = value if not value.ndim else value[positions]
+        column.changed.mark(rows, tick, table.capacity)
+
+    def _put(self, table: Table, values: Values, rows: Rows, positions: Rows, ids: Ids, tick: int) -> None:
+        """Give rows an object component or a sparse tag."""
+        bit = self.components.bits[values.number]
+        added, changed = table.ticks_of(values.number)
+        fresh = ~table.present(bit)[rows]
+        index = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
+        added.mark(index[fresh], tick, table.capacity)
+        changed.mark(index, tick, table.capacity)
+        table.set_bit(bit, rows, present=True)
+        if values.info.storage != "object":
+            return
+        kind, live = values.info.kind, self.live.get(values.info.kind)
+        places = range(len(ids)) if isinstance(positions, slice) else positions.tolist()
+        for place, entity in zip(places, ids.tolist(), strict=True):
+            value = values.object_at(place)
+            self.objects.put(entity, kind, value)
+            if live is not None and entity in live:
+                live[entity] = value
+
+    def _announce(self, values: Sequence[Values], ids: Ids, moment: Moment) -> None:
+        for each in values:
+            self.lifecycle.call(self, each.number, moment, ids)
+
+    # -- going ---------------------------------------------------------------------------------
+
+    def remove_rows(self, ids: Ids, numbers: Sequence[int]) -> None:
+        """Take components from living entities; those they do not have are passed over."""
+        if not len(ids):
+            return
+        wanted = sum(1 << number for number in set(numbers))
+        for table, rows, positions in self.groups(ids):
+            self._remove_group(table, rows, ids[positions], wanted)
+
+    def _remove_group(self, table: Table, rows: Rows, ids: Ids, wanted: int) -> None:
+        dense = wanted & table.key
+        numbers = [number for number in range(wanted.bit_length()) if wanted >> number & 1]
+        for number in numbers:
+            has = self._rows_with(table, rows, number)
+            if self.lifecycle.watched >> number & 1 and has.any():
+                self.lifecycle.call(self, number, "replace", ids[has])
+                self.lifecycle.call(self, number, "remove", ids[has])
+            self.forget(self.components.infos[number].kind, ids)
+        for number in numbers:
+            if number in self.components.bits:
+                self._unput(table, number, rows, ids)
+        if dense:
+            self._move(table, self._edge(table, 0, dense), rows, ids)
+
+    def _rows_with(self, table: Table, rows: Rows, number: int) -> NDArray[np.bool_]:
+        bit = self.components.bits.get(number)
+        if bit is None:
+            return np.full(len(table.ids[rows]), bool(table.key >> number & 1))
+        return table.present(bit)[rows]
+
+    def _unput(self, table: Table, number: int, rows: Rows, ids: Ids) -> None:
+        bit, info = self.components.bits[number], self.components.infos[number]
+        has = table.present(bit)[rows]
+        if not has.any():
+            return
+        if info.storage == "object":
+            for entity in ids[has].tolist():
+                self.objects.take(entity, info.kind)
+        table.set_bit(bit, rows, present=False)
+
+    def despawn_rows(self, ids: Ids) -> None:
+        """End living entities."""
+        if not len(ids):
+            return
+        ids = self.before_despawn(ids)
+        groups = self.groups(ids)
+        for table, rows, positions in groups:
+            self._call_last_hooks(table, rows, ids[positions])
+        if self.lifecycle.watched:  # a hook may have moved rows, or despawned some itself
+            ids = ids[self.entities.contains_batch(ids)]
+            groups = self.groups(ids)
+        for table, rows, positions in groups:
+            gone = ids[positions]
+            index = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
+            if len(table.presence):
+                for entity in gone[(table.presence[:, rows] != 0).any(axis=0)].tolist():
+                    self.objects.drop(entity)
+            for kind in list(self.live):
+                self.forget(kind, gone)
+            moved, holes = table.remove(index)
+            self.entities.move_rows(moved, holes)
+        self.entities.alive -= len(ids)
+        self.entities.release(ids)
+
+    def before_despawn(self, ids: Ids) -> Ids:
+        """Return the ids with those that end together with them."""
+        return ids
+
+    def _call_last_hooks(self, table: Table, rows: Rows, ids: Ids) -> None:
+        watched = self.lifecycle.watched
+        if not watched:
+            return
+        for number in range(watched.bit_length()):
+            if watched >> number & 1 and (has := self._rows_with(table, rows, number)).any():
+                for moment in ("despawn", "replace", "remove"):
+                    self.lifecycle.call(self, number, moment, ids[has])
+
+    # -- looking -------------------------------------------------------------------------------
+
+    def locate(self, entity: int, kind: type[Any]) -> tuple[Table, int]:
+        """Return (table, row) of an entity that has a component.
+
+        Raises:
+            StaleEntityError: the entity is gone.
+            ComponentMissingError: it has no such component.
+        """
+        number, row = self.entities.find(entity)
+        table = self.tables[number]
+        if not self._row_has(table, row, self.components.number(kind)):
+            raise self.lacks(entity, kind)
+        return table, row
+
+    def _row_has(self, table: Table, row: int, number: int) -> bool:
+        bit = self.components.bits.get(number)
+        return bool(table.key >> number & 1) if bit is None else table.has_bit(bit, row)
+
+    def lacks(self, entity: int, kind: type[Any]) -> ComponentMissingError:
+        """Return the error for a component an entity has not."""
+        name = self.components.info(kind).name
+        number, row = self.entities.find(entity)
+        return ComponentMissingError(
+            f"entity {label(entity)} has no {name}",
+            expected=", ".join(self.component_names(self.tables[number], row)) or "it has no components",
+            todo="ask world.has(entity, ...) before, or world.get_or_none",
+            entity=entity,
+            component=name,
+        )
+
+    def component_names(self, table: Table, row: int) -> list[str]:
+        """Return the names of everything a row has."""
+        return [info.name for number, info in enumerate(self.components.infos) if self._row_has(table, row, number)]
+
+    def mark_changed(self, entity: int, kind: type[Any]) -> None:
+        """Note that an entity's component was changed in place."""
+        table, row = self.locate(entity, kind)
+        _, changed = table.ticks_of(self.components.number(kind))
+        changed.mark(row, self.clock.advance(), table.capacity)
+
+    def forget(self, kind: type[Any], ids: Ids) -> None:
+        """Drop the handles kept for these entities."""
+        live = self.live.get(kind)
+        if live:
+            for entity in ids.tolist():
+                live.pop(entity, None)
+
+    @contextmanager
+    def iteration(self) -> Iterator[None]:
+        """Refuse structural changes inside."""
+        self.iterating += 1
+        try:
+            yield
+        finally:
+            self.iterating -= 1
+
+
+def as_rows(numbers: NDArray[Any]) -> Rows:
+    """Return a slice where the numbers are consecutive, else the numbers themselves."""
+    size = len(numbers)
+    if size and int(numbers[-1]) - int(numbers[0]) == size - 1 and (size == 1 or (np.diff(numbers) == 1).all()):
+        return slice(int(numbers[0]), int(numbers[0]) + size)
+    return numbers
+
+
+def _bits(values: Any) -> int:
+    found = 0
+    for each in values:
+        found |= 1 << each.number
+    return found
+
+
+def _default_maker(info: ComponentInfo) -> Callable[[], Any]:
+    try:
+        info.kind()
+    except TypeError as error:
+        raise ComponentError(
+            f"the required component '{info.name}' has no default: {error}",
+            expected="defaults for every field",
+            component=info.name,
+            field="",
+        ) from None
+    return info.kind

@@ -1,0 +1,146 @@
+"""Component values as columns: what instances and batches hold, checked before anything in the world changes."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tickwright.ecs_core.component import NO_DEFAULT, Batch, Bundle, ComponentError, ComponentInfo, FieldInfo
+from tickwright.ecs_core.errors import TickwrightError
+from tickwright.ecs_core.rows import HasSymbols, bad_value, plain_value
+
+__all__ = ["batch_columns", "default_columns", "duplicate", "instance_columns", "opened", "split_components"]
+
+_CODES = {
+    "float32": "f", "float64": "d", "int8": "b", "int16": "h", "int32": "i", "int64": "q",
+    "uint8": "B", "uint16": "H", "uint32": "I", "uint64": "Q",
+}  # fmt: skip
+
+
+def instance_columns(world: HasSymbols, info: ComponentInfo, instances: Sequence[Any]) -> list[NDArray[Any]]:
+    """Return one array (N,) per field of N instances.
+
+    Raises:
+        ComponentError: a value that does not fit its column.
+
+    Cost: about 35 ns a value; `array` refuses what is no number, where NumPy would parse text.
+    """
+    return [_instance_field(world, info, each, instances) for each in info.fields]
+
+
+def _instance_field(world: HasSymbols, info: ComponentInfo, field: FieldInfo, instances: Sequence[Any]) -> NDArray[Any]:
+    try:
+        values = list(map(attrgetter(field.name), instances))
+    except AttributeError:
+        raise ComponentError(
+            f"an instance of '{info.name}' has no '{field.name}'",
+            expected="all fields set",
+            component=info.name,
+            field=field.name,
+        ) from None
+    if field.kind in ("number", "entity") and field.dtype.kind != "b":
+        try:
+            return np.frombuffer(array(_CODES[field.dtype.name], values), field.dtype)
+        except (TypeError, ValueError, OverflowError):
+            pass
+    return np.array([plain_value(world, info, field, value) for value in values], field.dtype)
+
+
+def batch_columns(world: HasSymbols, batch: Batch, info: ComponentInfo, count: int) -> list[NDArray[Any]]:
+    """Return one array (count,) or scalar array () per field.
+
+    Raises:
+        ComponentError: a missing column, a wrong length, shape or type.
+    """
+    found = []
+    for field in info.fields:
+        value = batch.values.get(field.name, field.default)
+        if value is NO_DEFAULT:
+            raise ComponentError(
+                f"column '{field.name}' of component '{info.name}' is missing",
+                expected=", ".join(each.name for each in info.fields),
+                component=info.name,
+                field=field.name,
+            )
+        column = _batch_field(world, info, field, value)
+        if column.shape not in ((), (count,)):
+            raise ComponentError(
+                f"column '{field.name}' of component '{info.name}' has shape {column.shape}",
+                expected=f"({count},) or a scalar",
+                component=info.name,
+                field=field.name,
+            )
+        found.append(column)
+    return found
+
+
+def default_columns(world: HasSymbols, info: ComponentInfo) -> list[NDArray[Any]]:
+    """Return the defaults of a required component, scalar arrays.
+
+    Raises:
+        ComponentError: a field without default.
+    """
+    return batch_columns(world, Batch(info.kind, {}), info, 1)
+
+
+def _batch_field(world: HasSymbols, info: ComponentInfo, field: FieldInfo, value: Any) -> NDArray[Any]:
+    if isinstance(value, np.ndarray) and value.dtype == field.dtype:
+        return value
+    if isinstance(value, str | bytes) or np.ndim(value) == 0:
+        return np.asarray(plain_value(world, info, field, value), field.dtype)
+    if field.kind in ("symbol", "enum"):
+        return np.array([plain_value(world, info, field, each) for each in value], field.dtype)
+    try:
+        given = np.asarray(value)
+    except (TypeError, ValueError):
+        raise bad_value(info, field, value) from None
+    fits = given.dtype.kind in {"f": "fiub", "b": "b"}.get(field.dtype.kind, "iu")
+    if fits and field.dtype.kind in "iu" and given.size:
+        limits = np.iinfo(field.dtype)
+        fits = bool(given.min() >= limits.min and given.max() <= limits.max)
+    if not fits and given.size:
+        raise bad_value(info, field, value)
+    return given.astype(field.dtype)
+
+
+def split_components(components: Sequence[Any]) -> list[Any]:
+    """Return the components of a spawn or insert with bundles opened, in order.
+
+    Raises:
+        ComponentError: one is a class instead of an instance.
+    """
+    found: list[Any] = []
+    for each in components:
+        if isinstance(each, Bundle):
+            names = getattr(each, "__dataclass_fields__", None) or vars(each)
+            found += split_components([getattr(each, name) for name in names])
+        elif isinstance(each, type):
+            raise ComponentError(
+                f"{each.__name__} is a class",
+                expected=f"an instance: {each.__name__}(...)",
+                component=each.__name__,
+                field="",
+            )
+        else:
+            found.append(each)
+    return found
+
+
+def opened(components: Sequence[Any]) -> list[Any]:
+    """Return components with bundles opened; batches stay."""
+    found: list[Any] = []
+    for each in components:
+        found += [each] if isinstance(each, Batch) else split_components([each])
+    return found
+
+
+def duplicate(name: str) -> TickwrightError:
+    """Return the error for a component given twice."""
+    return ComponentError(
+        f"component '{name}' is given twice", expected="one value per component", component=name, field=""
+    )
