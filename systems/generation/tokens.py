@@ -50,8 +50,8 @@ class TokenCount(int):
         count.known = known
         return count
 
-    def __getnewargs__(self) -> tuple[int, str, bool]:
-        return int(self), self.encoding, self.known
+    def __reduce__(self) -> tuple[type[TokenCount], tuple[int, str, bool]]:
+        return TokenCount, (int(self), self.encoding, self.known)
 
 
 class TokenCounter:

@@ -87,7 +87,7 @@ def test_lines_are_used_where_no_sentence_ends():
 
 
 def test_chinese_sentences_end_without_a_space():
-    text = "潮水每天涨落两次。泥滩慢慢升高。鸟来了！"
+    text = "潮水每天涨落两次。泥滩慢慢升高。鸟来了\uff01"
     kept = truncate(text, COUNTER.count("潮水每天涨落两次。泥滩慢慢升高。"), counter=COUNTER)
     assert kept.text == "潮水每天涨落两次。泥滩慢慢升高。"
 
