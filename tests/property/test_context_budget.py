@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tickwright.systems.contracts.ports import NoteHit
@@ -20,6 +20,9 @@ FRAGMENTS = [
     "1234", "\udc80", "\u2028", "\x85",
 ]  # fmt: skip
 texts = st.lists(st.sampled_from(FRAGMENTS), max_size=60).map("".join)
+notes = st.lists(st.sampled_from(FRAGMENTS), min_size=10, max_size=60).map("".join)
+ends = st.sampled_from(["a\n", "b.\n\n", "c .\r\n", "\n"])
+starts = st.sampled_from(["\n", " \n", "/", "//d", "e", " f", "\u2028", "\t\n", "\r\n", "'s", "."])
 encodings = st.sampled_from(ENCODINGS)
 
 
@@ -34,11 +37,13 @@ def configs(draw):
         policy = draw(st.sampled_from(["", "", "truncate", "drop"]))
         sources.append(Custom(name, id=name, min_tokens=minimum, max_tokens=maximum, on_overflow=policy))
         paths = st.sampled_from(["", "a.md", "b.md", "/c d.md"])
-        answers[name] = draw(st.lists(st.builds(NoteHit, paths, texts), max_size=4))
+        answers[name] = draw(st.lists(st.builds(NoteHit, paths, notes), max_size=5))
+    system = draw(st.none() | texts)
+    everything = sum(COUNTER.count(hit.text) + 6 for hits in answers.values() for hit in hits)
     config = ContextConfig(
-        system=draw(st.none() | texts),
+        system=system,
         sources=tuple(sources),
-        max_tokens=draw(st.integers(1, 250)),
+        max_tokens=COUNTER.count(system or "") + max(1, everything * draw(st.integers(-1, 11)) // 10),
         priorities={f"s{number}": draw(st.integers(-2, 2)) for number in range(len(sources))},
     )
     return read_context(config), answers
@@ -52,7 +57,8 @@ def fitted(config, answers, user="", **limits):
     return fit(config, gathered(config, answers), user, counter=COUNTER, limits=Limits(**limits))
 
 
-@given(configs(), texts, encodings, st.none() | st.integers(20, 200))
+@settings(max_examples=200)
+@given(configs(), texts, encodings, st.none() | st.integers(20, 400))
 def test_the_budget_holds_a_recount_agrees_and_every_drop_has_a_reason(case, user, encoding, window):
     config, answers = case
 
@@ -81,6 +87,7 @@ def test_the_budget_holds_a_recount_agrees_and_every_drop_has_a_reason(case, use
     assert set(context.sources_used) == set(recount)
 
 
+@settings(max_examples=200)
 @given(configs())
 def test_a_message_is_whole_notes_then_the_head_of_one_and_no_note_comes_twice(case):
     config = msgspec.structs.replace(case[0], system=None)
@@ -108,6 +115,7 @@ def test_a_message_is_whole_notes_then_the_head_of_one_and_no_note_comes_twice(c
     assert sum(len(paths) for paths in by_source) == len(set().union(*by_source))
 
 
+@settings(max_examples=200)
 @given(configs(), encodings)
 def test_whole_sources_are_placed_as_a_plain_model_does(case, encoding):
     config, answers = case
@@ -128,6 +136,7 @@ def test_whole_sources_are_placed_as_a_plain_model_does(case, encoding):
     assert [message.source for message in context.messages] == [s.id for s in config.sources if s.id in expected]
 
 
+@settings(max_examples=200)
 @given(texts, st.integers(0, 80), encodings)
 def test_a_cut_is_the_texts_head_within_its_tokens_and_closes_every_fence(text, budget, encoding):
     kept = truncate(text, budget, counter=COUNTER, encoding=encoding)
@@ -153,11 +162,13 @@ def open_fence(text):
     return bool(fence)
 
 
-@given(st.lists(texts, max_size=5), encodings)
+@settings(max_examples=200)
+@given(st.lists(texts | ends | starts, max_size=8), encodings)
 def test_joined_counts_are_those_of_the_joined_text(parts, encoding):
     assert COUNTER.count_joined(parts, encoding=encoding) == len(COUNTER.encode("".join(parts), encoding=encoding))
 
 
+@settings(max_examples=200)
 @given(configs(), st.integers(1, 30))
 def test_a_source_keeps_its_minimum_from_those_above_it(case, minimum):
     config, answers = case
