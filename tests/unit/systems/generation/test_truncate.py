@@ -110,3 +110,13 @@ def test_a_long_text_is_not_encoded_whole():
     kept = truncate("Some words that make a sentence. " * 50_000, 100, counter=Watching())
     assert 90 <= kept.tokens <= 100
     assert max(encoded) < 10_000
+
+
+def test_a_head_that_has_more_tokens_alone_than_in_the_whole_is_shortened():
+    class Hopeful(TokenCounter):
+        def head(self, text, tokens, *, encoding="o200k_base"):
+            return super().head(text, tokens + 9, encoding=encoding)
+
+    text = "One two three. Four five six. Seven eight nine. Ten."
+    kept = truncate(text, 8, counter=Hopeful())
+    assert (kept.text, kept.tokens) == ("One two three. Four five six.", 8)
