@@ -34,6 +34,15 @@ def test_its_commands_are_there():
         assert f"\n{command}:" in makefile, command
 
 
+def test_its_system_is_short_and_prints_what_it_says(capsys):
+    source = block("python")
+    assert code_lines(source, "#") <= 15
+    exec(compile(source, "README.md", "exec"), {"__name__": "readme"})
+    said = re.search(r"# ([\d.]+)$", source, re.MULTILINE)
+    assert said is not None
+    assert capsys.readouterr().out.strip() == said.group(1)
+
+
 @pytest.fixture
 def notes(tmp_path):
     (tmp_path / "titles.luau").write_text(block("luau"))

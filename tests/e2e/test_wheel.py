@@ -1,6 +1,7 @@
 """The wheel: holds everything, takes one top-level name, and runs beside a user's own `systems/` folder."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -92,3 +93,11 @@ def test_a_checkout_gives_the_very_class_that_the_package_gives():
     code = "from ecs_core import World as a; from tickwright import World as b; print(a is b, a.__module__)"
     path = f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / 'src')!r}]; "
     assert run(sys.executable, "-c", path + code, cwd=ROOT) == "True tickwright.ecs_core.world\n"
+
+
+def test_the_readmes_first_example_runs_from_it(project):
+    folder, python = project
+    found = re.search(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert found is not None
+    (folder / "first.py").write_text(found.group(1))
+    assert run(python, "first.py", cwd=folder) == "3.0\n"
