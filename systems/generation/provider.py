@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import anyio
+import anyio.lowlevel
 import msgspec
 
 from tickwright.systems.generation.errors import GenerationError
@@ -94,7 +95,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         json_schema: the answer is to be JSON of this schema; None for plain text.
         seed: asks for the same answer to the same request, where the provider can.
         stop: texts that end the answer.
-        timeouts: kept by `with_timeouts`, not by the provider.
+        timeouts: kept by `with_timeouts`; a provider keeps `connect_s` itself where only it knows when it is connected.
         step: id of the step that asks; for logs and scripted answers.
     """
 
@@ -116,11 +117,13 @@ class Delta(msgspec.Struct, frozen=True):
 
     The first is empty and says "connected", where there is a connection. The last says why the answer ended:
     `finish` is "stop", "length" (max_tokens reached) or the provider's own word. Usage comes with it, or after it.
+    `seq` numbers the pieces from 1 where the provider numbers them; `with_timeouts` drops one that came before.
     """
 
     text: str = ""
     usage: Usage | None = None
     finish: str = ""
+    seq: int = 0
 
 
 @runtime_checkable
@@ -260,15 +263,17 @@ class _Watch:
 
 
 async def with_timeouts(stream: AsyncIterator[Delta], timeouts: Timeouts, *, where: str = "") -> AsyncIterator[Delta]:
-    """Pass a provider's answer on, and end it when a stage takes too long.
+    """Pass a provider's answer on, and end it when a stage takes too long; the engine does so with every answer.
 
-    Time the reader takes between two pieces counts for `total_s` only. The stream is closed in every case.
+    Time the reader takes between two pieces counts for `total_s` only. A numbered piece that came before is dropped,
+    and so is one that comes after its time or after a cancellation. The stream is closed in every case.
 
     Raises:
         ProviderTimeoutError: names the stage and its limit.
     """
     watch = _Watch(timeouts, anyio.current_time())
     stage, deadline, limit_s = watch.next(anyio.current_time())
+    last = 0
     try:
         while True:
             with anyio.CancelScope(deadline=deadline) as scope:
@@ -276,14 +281,12 @@ async def with_timeouts(stream: AsyncIterator[Delta], timeouts: Timeouts, *, whe
                     delta = await anext(stream)
                 except StopAsyncIteration:
                     return
-            if scope.cancelled_caught:
-                raise ProviderTimeoutError(
-                    f"{_STAGES[stage]} {limit_s:g} s",
-                    where=where,
-                    todo=f"raise timeouts.{stage}_s, or ask again",
-                    stage=stage,
-                    limit_s=limit_s,
-                )
+            await anyio.lowlevel.checkpoint_if_cancelled()
+            if scope.cancel_called:
+                raise _timed_out(stage, limit_s, where)
+            if delta.seq and delta.seq <= last:
+                continue
+            last = delta.seq or last
             yield delta
             # an empty piece only says "connected": it does not keep a stalled answer alive
             if delta.text or not watch.connected:
@@ -295,3 +298,13 @@ async def with_timeouts(stream: AsyncIterator[Delta], timeouts: Timeouts, *, whe
         if close is not None:
             with anyio.move_on_after(_CLOSE_S, shield=True):
                 await close()
+
+
+def _timed_out(stage: str, limit_s: float, where: str) -> ProviderTimeoutError:
+    return ProviderTimeoutError(
+        f"{_STAGES[stage]} {limit_s:g} s",
+        where=where,
+        todo=f"raise timeouts.{stage}_s, or ask again",
+        stage=stage,
+        limit_s=limit_s,
+    )
