@@ -88,8 +88,9 @@ class Extractive:
         for sentence in best:
             if sentence.source and sentence.source != source:
                 source = sentence.source
-                yield f"\n\nNote: {source}\n"
-            yield f"\n> {sentence.text}\n"
+                yield f"\n\nNote: {source}\n\n> {sentence.text}\n"
+            else:
+                yield f"\n> {sentence.text}\n"
 
     def _outline(
         self, ranked: Sequence[tuple[float, Sentence]], sentences: Sequence[Sentence], question: Sequence[str]
@@ -111,7 +112,7 @@ class Extractive:
 
 def _is_ours(text: str) -> bool:
     """Return whether a sentence is one that an earlier answer of ours says about itself."""
-    return any(text in says for says in (_SAYS, _CHOSE, _NOTHING))
+    return text in (_SAYS, _CHOSE, _NOTHING)
 
 
 def _without_ours(prompt: str) -> str:

@@ -17,6 +17,7 @@ _HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(.*?)[ \t#]*$")
 _SPLIT = re.compile(r"(?<=[.!?…])[\"'\u201d\u2019)\]]*\s+(?=[^\sa-z])|(?<=[\u3002\uff01\uff1f])")
 _BULLET = re.compile(r"[ \t]*(?:[-*+>]|\d{1,9}[.)])[ \t]+")
 _FENCE = re.compile(r"[ \t>]*(?:`{3,}|~{3,})")
+_MARK = re.compile(r"[#^]\S*")  # a tag or a block id alone is no sentence
 _K1, _B = 1.2, 0.75  # the usual constants of BM25 (Robertson, Zaragoza 2009)
 
 _COMMON = frozenset(
@@ -96,7 +97,7 @@ class _Reader:
 
     def _flush(self) -> None:
         for part in _SPLIT.split(" ".join(self._paragraph)):
-            if part.strip():
+            if part.strip() and not _MARK.fullmatch(part.strip()):
                 self.found.append(Sentence(part.strip(), self._source, self._heading, len(self.found)))
         self._paragraph.clear()
 
