@@ -82,7 +82,9 @@ class TemplateError(GenerationError):
 
 
 class StructuredOutputError(GenerationError):
-    """An answer that is no JSON, or does not fit the step's schema."""
+    """An answer that is no JSON, or does not fit the step's schema; the model may be asked again."""
+
+    retryable = True
 
 
 class HandlerFailedError(GenerationError):
