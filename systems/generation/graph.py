@@ -7,6 +7,7 @@ that a run only follows numbers.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -191,7 +192,7 @@ class _Build:
             raise wrong(f"there are no {key}", f"strategy.{key}", "at least one")
         nodes = [self.step(step, i, f"strategy.{key}[{i}]") for i, step in enumerate(steps)]
         if isinstance(strategy, Sequential):
-            for before, node in zip(nodes, nodes[1:], strict=False):
+            for before, node in itertools.pairwise(nodes):
                 node.deps = (before.index,)
         if isinstance(strategy, Parallel):
             nodes.append(self.merge(strategy, len(nodes)))

@@ -66,6 +66,7 @@ class StepResult(msgspec.Struct, frozen=True, kw_only=True):
         json: the parsed answer of a step with a schema.
         context: what stood before the prompt, and what did not fit.
         cache_key: key of the cached answer, empty if caching is off.
+        finish: why the answer ended, in the provider's words; "length" if max_tokens cut it off.
     """
 
     id: str
@@ -84,6 +85,7 @@ class StepResult(msgspec.Struct, frozen=True, kw_only=True):
     json: Any = None
     context: AssembledContext | None = None
     cache_key: str = ""
+    finish: str = ""
 
 
 class PipelineResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,7 +27,9 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     jitter: float = 0.5
     max_retry_after_s: float = 120.0
 
-    def pause_s(self, error: Exception, attempts: int, *, chance: float, max_retries: int | None = None) -> float | None:
+    def pause_s(
+        self, error: Exception, attempts: int, *, chance: float, max_retries: int | None = None
+    ) -> float | None:
         """Return how long to wait before the next attempt, None if there is to be none.
 
         Args:

@@ -1,0 +1,439 @@
+"""`GenerationManager`: the front door: register, run, stream, complete, cancel, ask."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
+from typing import Any
+
+import anyio
+import msgspec
+
+from tickwright.ecs_core import App, Entity
+from tickwright.ecs_core.tasks import soon_caller
+from tickwright.systems.contracts.json import FrozenDict, freeze
+from tickwright.systems.contracts.ports import Handlers, LinkSource
+from tickwright.systems.contracts.ticks import TickThread
+from tickwright.systems.generation.assembly import Limits, fit
+from tickwright.systems.generation.board import Board
+from tickwright.systems.generation.collecting import answer_waiting
+from tickwright.systems.generation.completion import completion_definition
+from tickwright.systems.generation.context_types import AssembledContext, ContextConfig, Custom, read_context
+from tickwright.systems.generation.contexts import ContextTemplates
+from tickwright.systems.generation.definition import PipelineDefinition
+from tickwright.systems.generation.errors import (
+    GenerationError,
+    MissingInputError,
+    UnknownPipelineError,
+    UnknownRunError,
+)
+from tickwright.systems.generation.export import pipeline_mermaid
+from tickwright.systems.generation.gather import gather
+from tickwright.systems.generation.graph import Pipeline, compile_pipeline
+from tickwright.systems.generation.provider import Model
+from tickwright.systems.generation.read import read_definition, wrong
+from tickwright.systems.generation.records import Run
+from tickwright.systems.generation.results import CompletionOptions, PipelineResult, RunStatus, StepResult, StreamChunk
+from tickwright.systems.generation.templates import Reference
+from tickwright.systems.generation.values import GenerationContext
+
+__all__ = ["GenerationManager"]
+
+Document = PipelineDefinition | Mapping[str, Any] | str | bytes
+
+
+class GenerationManager:
+    """Pipelines of one world; a resource.
+
+    `run`, `run_streaming`, `complete` and `assemble_context` are awaited, on asyncio or trio: whoever waits ticks the
+    app, unless somebody else does. `start`, `result` and `cancel` are for hosts that only tick.
+    """
+
+    def __init__(self, app: App, board: Board) -> None:
+        self._app = app
+        self._board = board
+        self._thread = TickThread(app)
+        self._pipelines: dict[str, Pipeline] = {}
+        self._leader: Run | None = None
+        self._followers: dict[int, anyio.Event] = {}
+
+    # -- definitions -------------------------------------------------------------------------------------
+
+    def register(
+        self, definition: Document, handlers: Mapping[str, Callable[..., Any]] | None = None, *, owner: str = ""
+    ) -> PipelineDefinition:
+        """Check and register a definition, or put it in the place of the one of the same id; runs go on as they began.
+
+        Args:
+            definition: a value, a dict in either spelling, or JSON text.
+            handlers: chunk handlers, sources and judges by name; else the shared `Handlers` are asked.
+            owner: the plugin it belongs to; the one that is being built, if not given.
+
+        Returns:
+            The definition with `inputs` complete.
+
+        Raises:
+            PipelineDefinitionError: with the path of the fault; nothing was registered.
+        """
+        read = read_definition(definition)
+        owner = owner or self._app.world.current_owner
+        pipeline = compile_pipeline(
+            read, partial(self._handler, dict(handlers or {}), owner), models=list(self._board.models), owner=owner
+        )
+        known = self._pipelines.get(read.id)
+        if known is not None and known.owner != owner:
+            raise wrong(f"pipeline {read.id!r} belongs to {known.owner or 'the host'!r}", "id", "another id")
+        self._pipelines[read.id] = pipeline
+        return pipeline.definition
+
+    def unregister(self, pipeline_id: str) -> None:
+        """Take a definition out; its runs go on, an unknown id does nothing."""
+        self._pipelines.pop(pipeline_id, None)
+
+    def release(self, owner: str) -> None:
+        """Take out an owner's definitions, and cancel their runs."""
+        self._pipelines = {name: each for name, each in self._pipelines.items() if each.owner != owner}
+        for run in list(self._board.runs.values()):
+            if run.pipeline.owner == owner:
+                self._board.cancel(run, f"plugin {owner!r} was removed")
+
+    def definition(self, pipeline_id: str) -> PipelineDefinition:
+        """Return a registered definition.
+
+        Raises:
+            UnknownPipelineError: there is none of that id.
+        """
+        return self.pipeline(pipeline_id).definition
+
+    def pipeline(self, pipeline_id: str) -> Pipeline:
+        """Return a compiled definition.
+
+        Raises:
+            UnknownPipelineError: there is none of that id.
+        """
+        found = self._pipelines.get(pipeline_id)
+        if found is None:
+            known = ", ".join(sorted(self._pipelines)) or "none is registered"
+            raise UnknownPipelineError(f"no pipeline {pipeline_id!r}", expected=known, todo="register it first")
+        return found
+
+    def registered(self) -> list[str]:
+        """Return the ids of all definitions, sorted."""
+        return sorted(self._pipelines)
+
+    def to_mermaid(self, pipeline_id: str) -> str:
+        """Return a definition as a Mermaid flowchart."""
+        return pipeline_mermaid(self.pipeline(pipeline_id))
+
+    @property
+    def models(self) -> Mapping[str, Model]:
+        """The models by alias."""
+        return dict(self._board.models)
+
+    def set_model(self, alias: str, model: Model) -> None:
+        """Name a model, or put it in the place of another; steps that ask from now on ask it."""
+        self._board.models[alias] = model
+
+    # -- runs --------------------------------------------------------------------------------------------
+
+    def start(self, pipeline_id: str, variables: Mapping[str, Any] | None = None) -> Entity:
+        """Start a run and return its entity; ticks do the rest, `result` says how far it is.
+
+        Raises:
+            UnknownPipelineError: no such definition.
+            MissingInputError: variables are missing, all named in one error; nothing was started.
+        """
+        return Entity(self._open(self.pipeline(pipeline_id), variables).entity)
+
+    async def run(self, pipeline_id: str, variables: Mapping[str, Any] | None = None) -> PipelineResult:
+        """Run a pipeline to its end; cancelling the caller cancels the run.
+
+        Raises:
+            UnknownPipelineError, MissingInputError: as `start`.
+            StepFailedError, RunCancelledError, RunTimeoutError: it ended without a result; `.partial` is what it did.
+        """
+        run, signal = await self._thread.run(lambda: self._begin(lambda: self.pipeline(pipeline_id), variables))
+        return await self._finished(run, signal)
+
+    async def run_streaming(
+        self, pipeline_id: str, variables: Mapping[str, Any] | None = None
+    ) -> AsyncIterator[StreamChunk]:
+        """Run a pipeline and yield its chunks, in order per step and branch; leaving the loop cancels the run.
+
+        Raises:
+            As `run`, after the last chunk.
+        """
+        run, signal = await self._thread.run(
+            lambda: self._begin(lambda: self.pipeline(pipeline_id), variables, streaming=True)
+        )
+        chunks = run.consumer
+        assert chunks is not None
+        size = run.pipeline.definition.streaming.buffer_size
+        try:
+            while True:
+                while chunks:
+                    if len(chunks) == size:
+                        self._app.inbox.put(int, forced=True)  # there is room again: the next tick looks
+                    yield chunks.popleft()
+                if run.over:
+                    break
+                await self._until(run, signal, lambda: bool(chunks) or run.over)
+        finally:
+            await self._close(run, signal)
+        if run.error is not None:
+            raise self._failure(run)
+
+    async def complete(self, prompt: str, options: CompletionOptions | Mapping[str, Any] | None = None) -> str:
+        """Ask one question and return the answer; the prompt is taken as it stands, `${...}` and all.
+
+        Raises:
+            UnknownModelError: an alias nobody named.
+            GenerationError: a source type that cannot be asked with a prompt.
+            StepFailedError: the model gave no answer.
+        """
+        given = options if isinstance(options, CompletionOptions) else msgspec.convert(options or {}, CompletionOptions)
+        definition = completion_definition(prompt, given)
+
+        def pipeline() -> Pipeline:
+            self._board.model(given.model or "default")
+            return compile_pipeline(definition, lambda _: None)
+
+        run, signal = await self._thread.run(lambda: self._begin(pipeline, {}))
+        return (await self._finished(run, signal)).final_result
+
+    async def assemble_context(
+        self,
+        config: ContextConfig | Mapping[str, Any],
+        variables: Mapping[str, Any] | None = None,
+        *,
+        user_message: str = "",
+        model: str | None = None,
+        handlers: Mapping[str, Callable[..., Any]] | None = None,
+    ) -> AssembledContext:
+        """Assemble a context without asking a model.
+
+        Args:
+            config: a value, or a dict in either spelling; its templates are filled in from `variables`.
+            variables: the inputs.
+            user_message: the prompt that room is kept for.
+            model: alias of the model whose window and encoding count; None for no window.
+            handlers: of custom sources.
+
+        Raises:
+            PipelineDefinitionError, MissingInputError, ContextError: nothing was asked of anybody, or a source failed.
+        """
+        read = read_context(config)
+        return await self._thread.run(
+            lambda: self._assembled(read, variables or {}, user_message, model, dict(handlers or {}))
+        )
+
+    def cancel(self, run: Entity | int | str, reason: str = "cancelled") -> None:
+        """Cancel a run; what has arrived is kept. One that is over, or unknown, is left alone."""
+        found = self._board.runs.get(int(run))
+        if found is not None:
+            self._board.cancel(found, reason)
+
+    def resume(self, run: Entity | int | str, answer: Any, *, step: str | None = None) -> None:
+        """Answer the steps of a run that wait for a person (or one of them), as their event would.
+
+        Raises:
+            GenerationError: no step of it waits.
+        """
+        found = self._run(run)
+        steps = [
+            each
+            for waiting in self._board.waiting.values()
+            for each in waiting.values()
+            if each.run is found and step in (None, each.node.id)
+        ]
+        if not steps:
+            raise GenerationError(f"no step waits{f' as {step!r}' if step else ''}", where=f"run {found.id}")
+        for each in steps:
+            answer_waiting(self._board, each, answer)
+
+    def result(self, run: Entity | int | str) -> PipelineResult:
+        """Return how far a run is, or what came of it: every step's status, text so far, tokens and context.
+
+        Raises:
+            UnknownRunError: unknown, or forgotten.
+        """
+        return self._run(run).result()
+
+    def status(self, run: Entity | int | str) -> RunStatus:
+        """Return where a run stands.
+
+        Raises:
+            UnknownRunError: unknown, or forgotten.
+        """
+        return self._run(run).status
+
+    def is_over(self, run: Entity | int | str) -> bool:
+        """Return whether a run has ended and its end has been told; a forgotten one has."""
+        found = self._board.runs.get(int(run))
+        return found is None or found.over
+
+    def waiting(self) -> list[tuple[str, StepResult, str]]:
+        """Return (run id, step, prompt) of every step that waits for a person, oldest first."""
+        steps = [step for waiting in self._board.waiting.values() for step in waiting.values()]
+        return [(step.run.id, step.result(), step.text.prompt) for step in sorted(steps, key=lambda each: each.entity)]
+
+    def runs(self) -> list[Entity]:
+        """Return every run that is not forgotten, oldest first."""
+        return [Entity(each) for each in self._board.runs]
+
+    def forget(self, run: Entity | int | str) -> None:
+        """Drop a run and its entities, cancelling it if need be; an unknown one does nothing."""
+        found = self._board.runs.get(int(run))
+        if found is not None:
+            self._board.forget(found)
+
+    def __repr__(self) -> str:
+        running = sum(not run.over for run in self._board.runs.values())
+        return f"GenerationManager({len(self._pipelines)} pipelines, {running} running)"
+
+    # -- inside ------------------------------------------------------------------------------------------
+
+    def _handler(self, own: Mapping[str, Callable[..., Any]], owner: str, name: str) -> Callable[..., Any] | None:
+        found = own.get(name)
+        if found is None:
+            shared = self._app.world.get_resource(Handlers)
+            found = shared.resolve(owner, name) if shared is not None else None
+        return found
+
+    def _run(self, run: Entity | int | str) -> Run:
+        try:
+            return self._board.runs[int(run)]
+        except (KeyError, ValueError):
+            raise UnknownRunError(f"no run {run!r}", expected="what start returned, not yet forgotten") from None
+
+    def _open(self, pipeline: Pipeline, variables: Mapping[str, Any] | None) -> Run:
+        given: FrozenDict = freeze(variables or {}, "variables")
+        missing = tuple(name for name in pipeline.definition.inputs if given.get(name) is None)
+        if missing:
+            raise MissingInputError(
+                f"missing variables: {', '.join(missing)}", where=f"pipeline {pipeline.id!r}",
+                expected=", ".join(pipeline.definition.inputs), missing=missing,
+            )  # fmt: skip
+        return self._board.open(pipeline, given)
+
+    def _begin(
+        self, pipeline: Callable[[], Pipeline], variables: Mapping[str, Any] | None, *, streaming: bool = False
+    ) -> tuple[Run, _Signal]:
+        run = self._open(pipeline(), variables)
+        signal = _Signal()
+        run.wake = [signal.wake]
+        if streaming:
+            run.streams, run.consumer = True, deque()
+        return run, signal
+
+    async def _finished(self, run: Run, signal: _Signal) -> PipelineResult:
+        try:
+            await self._until(run, signal, lambda: run.over)
+        finally:
+            await self._close(run, signal)
+        if run.error is not None:
+            raise self._failure(run)
+        return run.result()
+
+    async def _close(self, run: Run, signal: _Signal) -> None:
+        """Cancel what still runs, let its end be told, and forget the run."""
+        if run.over and self._thread.is_here():
+            self._board.forget(run)
+            return
+        with anyio.CancelScope(shield=True):
+            if not run.over:
+                await self._thread.run(lambda: self._board.cancel(run))
+                await self._until(run, signal, lambda: run.over)
+            await self._thread.run(lambda: self._board.forget(run))
+
+    def _failure(self, run: Run) -> Exception:
+        assert run.error is not None
+        run.error.partial = run.result()  # type: ignore[attr-defined]  # every run's error is a RunFailedError
+        return run.error
+
+    async def _until(self, run: Run, signal: _Signal, done: Callable[[], bool]) -> None:
+        """Wait; one of all who wait on this thread ticks for the others."""
+        if not self._thread.is_here():
+            while not done():
+                await signal.wait()
+            return
+        while not done():
+            if self._leader is None:
+                self._leader = run
+                try:
+                    await self._app.pump_until(done)
+                finally:
+                    self._leader = None
+                    for follower in self._followers.values():
+                        follower.set()
+                        break
+            else:
+                signal.arm(self._followers, run.entity)
+                try:
+                    await signal.wait()
+                finally:
+                    self._followers.pop(run.entity, None)
+
+    def _assembled(
+        self,
+        config: ContextConfig,
+        variables: Mapping[str, Any],
+        user_message: str,
+        model: str | None,
+        handlers: Mapping[str, Callable[..., Any]],
+    ) -> AssembledContext:
+        templates = ContextTemplates.of(config)
+        missing = {each.head for _, each in templates.references() if each.path or variables.get(each.head) is None}
+        if missing:
+            names = tuple(sorted(missing))
+            raise MissingInputError(f"missing variables: {', '.join(names)}", where="the context", missing=names)
+
+        def value_of(reference: Reference) -> Any:
+            return variables.get(reference.head)
+
+        def custom(source: Custom) -> Any:
+            handler = self._handler(handlers, "", source.handler)
+            if handler is None:
+                raise wrong(f"no handler {source.handler!r}", f"source {source.id!r}", "a registered handler")
+            empty = compile_pipeline(read_definition(_EMPTY), lambda _: None)
+            run = Run(0, empty, freeze(variables, "variables"), now_ms=self._app.world.now())
+            return handler(source.config, GenerationContext(self._board, run))
+
+        rendered = templates.render(value_of)
+        notes = self._app.world.get_resource(LinkSource)  # type: ignore[type-abstract]
+        found = gather(rendered, notes=notes, custom=custom)
+        limits = Limits()
+        if model is not None:
+            asked = self._board.model(model)
+            reserve = min(self._board.settings.output_reserve, asked.window // 4)
+            limits = Limits(model=asked.name, encoding=asked.encoding, window=asked.window, reserve=reserve)
+        return fit(rendered, found, user_message, counter=self._board.counter, limits=limits)
+
+
+_EMPTY = {"id": "context", "strategy": {"type": "single", "prompt": ""}}
+
+
+class _Signal:
+    """Wakes one waiter, from the tick's thread, in whatever loop it waits."""
+
+    def __init__(self) -> None:
+        self._event = anyio.Event()
+        self._soon = soon_caller()
+
+    def wake(self) -> None:
+        try:
+            self._soon(self._set)
+        except RuntimeError:  # the waiter's loop has ended
+            pass
+
+    def _set(self) -> None:
+        self._event.set()
+
+    def arm(self, followers: dict[int, anyio.Event], entity: int) -> None:
+        """Let the one who ticks wake this waiter when it stops."""
+        followers[entity] = self._event
+
+    async def wait(self) -> None:
+        await self._event.wait()
+        self._event = anyio.Event()

@@ -1,0 +1,219 @@
+"""`schedule` and `start`: choose who may ask now, make the question, and start its task."""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from tickwright.ecs_core import Tasks
+from tickwright.systems.contracts.events import PipelineBeforeStep
+from tickwright.systems.contracts.ports import Dispatcher
+from tickwright.systems.generation.assembly import Limits, fit
+from tickwright.systems.generation.attempt import Attempt, ask
+from tickwright.systems.generation.board import Board
+from tickwright.systems.generation.cache import cache_key
+from tickwright.systems.generation.chunks import ChunkBuffer
+from tickwright.systems.generation.context_types import AssembledContext
+from tickwright.systems.generation.errors import BudgetExceededError
+from tickwright.systems.generation.graph import Kind
+from tickwright.systems.generation.merging import judge_prompt, judge_schema
+from tickwright.systems.generation.provider import Model, PromptTooLongError, Request
+from tickwright.systems.generation.records import Step
+from tickwright.systems.generation.results import Status
+from tickwright.systems.generation.values import step_value
+
+__all__ = ["choose_steps", "start_steps"]
+
+
+def choose_steps(board: Board) -> None:
+    """Choose ready steps within every limit, oldest first per model; and end runs whose time is up."""
+    now = board.world.now()
+    while board.deadlines and board.deadlines[0][0] <= now:
+        run = heapq.heappop(board.deadlines)[2]
+        if not run.status.ended:
+            board.time_out(run)
+    while board.due and board.due[0][0] <= now:
+        step = heapq.heappop(board.due)[2]
+        if step.status is Status.READY:
+            board.enqueue(step)
+    room = board.settings.starts_per_tick
+    for alias, queue in board.ready.items():
+        room = _choose(board, alias, queue, room, now)
+
+
+def _choose(board: Board, alias: str, queue: deque[Step], room: int, now: int) -> int:
+    """Take what may start from one queue; return how many starts are left in this tick."""
+    limiter = board.limiter(alias) if alias else None
+    chosen, limit = board.chosen, board.settings.max_concurrency
+    while queue and room > 0:
+        step = queue[0]
+        run = step.run
+        if run.status.ended or step.status is not Status.READY:
+            queue.popleft()
+            continue
+        if limiter is None:
+            chosen.append(queue.popleft())
+            continue
+        if board.active >= limit:
+            break
+        most = run.pipeline.definition.limits.max_concurrency
+        if most is not None and run.active >= most:
+            run.parked = deque() if run.parked is None else run.parked
+            run.parked.append(queue.popleft())
+            continue
+        if limiter.wait_ms(now) != 0:
+            break
+        queue.popleft()
+        board.hold(step)
+        chosen.append(step)
+        room -= 1
+    return room
+
+
+def start_steps(board: Board) -> None:
+    """Start what was chosen: make each question, ask the before_step handlers, hand it to the model."""
+    if not board.chosen:
+        return
+    chosen, board.chosen = board.chosen, []
+    dispatcher = board.world.get_resource(Dispatcher)  # type: ignore[type-abstract]
+    tasks = board.world.resource(Tasks)
+    for step in chosen:
+        if step.run.status.ended:
+            board.release(step)
+            continue
+        try:
+            _start(board, step, dispatcher, tasks)
+        except Exception as error:
+            board.fail(step, board.check(error))
+
+
+def _start(board: Board, step: Step, dispatcher: Dispatcher | None, tasks: Tasks) -> None:
+    if not step.attempts and not _prepare(board, step, dispatcher):
+        return
+    if step.node.kind is Kind.WAIT:
+        board.wait(step)
+        return
+    model = board.model(step.node.model)
+    request = _request(board, step, model)
+    if step.node.cache and _answered(board, step, request):
+        return
+    attempt = Attempt(step, model, request)
+    if step.run.streams and step.node.kind is not Kind.JUDGE:
+        size = step.run.pipeline.definition.streaming.buffer_size
+        attempt.buffer = ChunkBuffer(size, partial(board.announce, attempt))
+    step.attempt = attempt
+    step.attempts += 1
+    step.status = Status.RUNNING
+    board.entities.touch(step)
+    attempt.task = tasks.start(ask, attempt, name=f"step {step.node.id}", on_done=partial(board.arrive, attempt))
+
+
+def _prepare(board: Board, step: Step, dispatcher: Dispatcher | None) -> bool:
+    """Make the prompt and show it to the before_step handlers; False if they cancelled the run."""
+    run, node, text = step.run, step.node, step.text
+    step.started_ms = board.world.now()
+    text.prompt = node.prompt.text if node.prompt.text is not None else node.prompt.render(partial(step_value, step))
+    if node.kind is Kind.JUDGE:
+        text.prompt = judge_prompt(text.prompt, [run.steps[dep].text.result for dep in node.deps])
+    if dispatcher is None:
+        return True
+    asked = PipelineBeforeStep(
+        pipeline=run.pipeline.id, run=run.id, step=node.id, prompt=text.prompt, branch=step.branch
+    )
+    outcome = dispatcher.dispatch_event(asked)
+    if outcome.cancelled:
+        board.release(step)
+        board.cancel(run, outcome.reason)
+        return False
+    if outcome.event is not asked:
+        text.prompt = str(getattr(outcome.event, "prompt", text.prompt))
+    return not run.status.ended  # a handler may have cancelled the run
+
+
+def _request(board: Board, step: Step, model: Model) -> Request:
+    node = step.node
+    schema = node.schema if node.kind is not Kind.JUDGE else judge_schema(len(node.deps))
+    context = _context(board, step, model)
+    step.context = context
+    step.text.model = model.name
+    return Request(
+        model=model.name,
+        prompt=step.text.prompt,
+        system=context.system_prompt if context is not None else "",
+        messages=context.messages if context is not None else (),
+        max_tokens=_output_limit(board, step, context),
+        temperature=node.temperature,
+        json_schema=schema,
+        timeouts=node.timeouts or board.settings.timeouts,
+        step=node.id,
+    )
+
+
+def _context(board: Board, step: Step, model: Model) -> AssembledContext | None:
+    """Fit the run's context around a prompt.
+
+    Raises:
+        PromptTooLongError: prompt and answer do not fit the model's window.
+        ContextError: the context's own policy says so.
+    """
+    run, node, prompt = step.run, step.node, step.text.prompt
+    reserve = node.max_tokens or min(board.settings.output_reserve, model.window // 4)
+    config = run.config
+    plain = config is None or not node.use_context or (config.system is None and not config.sources)
+    if len(prompt) * 4 + 64 > model.window - reserve:  # a token has a byte at least: shorter texts need no counting
+        encoding, _ = board.counter.resolve(model.name, model.encoding)
+        asked = board.counter.count(prompt, encoding=encoding)
+        if asked > model.window - reserve:
+            raise PromptTooLongError(
+                f"the prompt has {asked} tokens", where=f"step {node.id!r}, model {model.name!r}",
+                expected=f"at most {model.window - reserve} ({model.window} less {reserve} for the answer)",
+                asked=asked, window=model.window,
+            )  # fmt: skip
+    if plain or config is None:
+        return None
+    limits = Limits(model=model.name, encoding=model.encoding, window=model.window, reserve=reserve)
+    return fit(config, run.gathered, prompt, counter=board.counter, limits=limits)
+
+
+def _output_limit(board: Board, step: Step, context: AssembledContext | None) -> int | None:
+    """Return how long the answer may be, within what is left of the run's caps; answers under way do not count yet.
+
+    Raises:
+        BudgetExceededError: nothing is left.
+    """
+    run, node, prompt = step.run, step.node, step.text.prompt
+    limits = run.pipeline.definition.limits
+    where = f"run {run.id} of pipeline {run.pipeline.id!r}"
+    if limits.max_cost is not None and run.cost >= limits.max_cost:
+        raise BudgetExceededError(
+            f"the run has cost {run.cost:g}", where=where, expected=f"less than {limits.max_cost:g} (limits.max_cost)"
+        )
+    if limits.max_tokens is None:
+        return node.max_tokens
+    left = limits.max_tokens - run.usage.total
+    left -= board.counter.count(prompt) if context is None else context.total_tokens
+    if left <= 0:
+        raise BudgetExceededError(
+            f"the run has used {run.usage.total} tokens", where=where,
+            expected=f"room within {limits.max_tokens} (limits.max_tokens)",
+        )  # fmt: skip
+    return left if node.max_tokens is None else min(left, node.max_tokens)
+
+
+def _answered(board: Board, step: Step, request: Request) -> bool:
+    """Give a kept answer, if there is one."""
+    from tickwright.systems.generation.collecting import succeed
+
+    step.text.cache_key = cache_key(request)
+    kept = board.cache.get(step.text.cache_key)
+    if kept is None:
+        return False
+    step.text.finish = kept.finish
+    cached: Any = msgspec.structs.replace(kept.usage, output=0, input=0, cached=kept.usage.total)
+    step.usage = cached
+    succeed(board, step, kept.text)
+    return True
