@@ -73,9 +73,14 @@ class ChunkBuffer:
     def __len__(self) -> int:
         return len(self._items)
 
+    @property
+    def full(self) -> bool:
+        """Whether a text would have to wait."""
+        return len(self._items) >= self.size
+
     async def put(self, text: str) -> None:
         """Add a text; wait first while the buffer is full."""
-        while len(self._items) >= self.size:
+        while self.full:
             await self._room()
         self._items.append(text)
         if not self._told:
@@ -86,7 +91,7 @@ class ChunkBuffer:
         space, soon = anyio.Event(), soon_caller()
         self._wake = lambda: soon(space.set)
         try:
-            if len(self._items) >= self.size:  # the tick may have emptied it just before
+            if self.full:  # the tick may have emptied it just before
                 await space.wait()
         finally:
             self._wake = None
