@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from tickwright.systems.contracts.events import RESERVED_PREFIXES
+from tickwright.systems.contracts.json import thaw
 from tickwright.systems.contracts.schema import Check, SchemaError, compile_schema
 from tickwright.systems.generation.contexts import ContextTemplates
 from tickwright.systems.generation.definition import (
@@ -217,7 +218,7 @@ class _Build:
             cache=step.cache,
             use_context=step.use_context,
             wait_for=step.wait_for,
-            schema=step.schema,
+            schema=thaw(step.schema),
             check=_checked_schema(step.schema, f"{path}.schema"),
         )
         if isinstance(step, ChainStep) and step.split is not None:
@@ -340,7 +341,7 @@ def _checked_schema(schema: Any, path: str) -> Check | None:
     if not isinstance(schema, Mapping):
         raise wrong(f"{schema!r} is no schema", path, "a JSON schema")
     try:
-        return compile_schema(schema, where=path)
+        return compile_schema(thaw(schema), where=path)
     except SchemaError as error:
         raise wrong(error.what, error.where or path, error.expected) from None
 

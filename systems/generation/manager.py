@@ -358,22 +358,27 @@ class GenerationManager:
             while not done():
                 await signal.wait()
             return
-        while not done():
-            if self._leader is None:
-                self._leader = run
-                try:
-                    await self._app.pump_until(done)
-                finally:
-                    self._leader = None
-                    for follower in self._followers.values():
-                        follower.set()
-                        break
-            else:
-                signal.arm(self._followers, run.entity)
-                try:
+        try:
+            while not done():
+                if self._leader is None:
+                    await self._lead(run, done)
+                else:
+                    signal.arm(self._followers, run.entity)
                     await signal.wait()
-                finally:
-                    self._followers.pop(run.entity, None)
+        finally:
+            self._followers.pop(run.entity, None)
+            if self._leader is None:
+                for follower in self._followers.values():
+                    follower.set()
+                    break
+
+    async def _lead(self, run: Run, done: Callable[[], bool]) -> None:
+        self._leader = run
+        self._followers.pop(run.entity, None)
+        try:
+            await self._app.pump_until(done)
+        finally:
+            self._leader = None
 
     def _assembled(
         self,
