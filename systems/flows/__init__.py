@@ -1,6 +1,7 @@
 """Flows: state machines as values, stepped all or nothing, one by one or by the million."""
 
-from tickwright.systems.flows.bulk import Ticket
+from tickwright.systems.flows.asking import Selection
+from tickwright.systems.flows.audit import AuditStream, Rejection
 from tickwright.systems.flows.context import FlowContext, FlowEvent
 from tickwright.systems.flows.definition import (
     FlowDefinition,
@@ -11,18 +12,22 @@ from tickwright.systems.flows.definition import (
     read_definition,
 )
 from tickwright.systems.flows.errors import (
+    FlowBusyError,
     FlowConflictError,
     FlowDefinitionError,
     FlowError,
+    FlowImportError,
     FlowStepError,
+    FlowTimeoutError,
     ReentrantSendError,
     UnknownFlowError,
     UnknownInstanceError,
 )
 from tickwright.systems.flows.export import to_dot, to_json, to_mermaid
 from tickwright.systems.flows.guards import guard
-from tickwright.systems.flows.manager import FlowManager, Rejection, Selection
+from tickwright.systems.flows.manager import FlowManager
 from tickwright.systems.flows.plugin import FlowsPlugin
+from tickwright.systems.flows.replay import compile_flow, replay
 from tickwright.systems.flows.results import (
     FlowFilter,
     FlowInstance,
@@ -33,8 +38,11 @@ from tickwright.systems.flows.results import (
     Transition,
     TransitionResult,
 )
+from tickwright.systems.flows.ticket import Ticket
 
 __all__ = [
+    "AuditStream",
+    "FlowBusyError",
     "FlowConflictError",
     "FlowContext",
     "FlowDefinition",
@@ -42,9 +50,11 @@ __all__ = [
     "FlowError",
     "FlowEvent",
     "FlowFilter",
+    "FlowImportError",
     "FlowInstance",
     "FlowManager",
     "FlowStepError",
+    "FlowTimeoutError",
     "FlowsPlugin",
     "GuardFailed",
     "InvalidAction",
@@ -61,9 +71,11 @@ __all__ = [
     "TransitionResult",
     "UnknownFlowError",
     "UnknownInstanceError",
+    "compile_flow",
     "guard",
     "json_schema",
     "read_definition",
+    "replay",
     "to_dot",
     "to_json",
     "to_mermaid",

@@ -2,104 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from tickwright.systems.flows.definition import (
+from tickwright.systems.flows.actions import built_in
+from tickwright.systems.flows.checks import check_flow_graph, check_shape, check_targets
+from tickwright.systems.flows.errors import FlowDefinitionError
+from tickwright.systems.flows.guards import Functions, guard_check
+from tickwright.systems.flows.nodes import Call, Config, Edge, Node, Plan, is_internal
+from tickwright.systems.flows.structure import (
     FlowDefinition,
     HandlerRef,
     StateDefinition,
     StateType,
     TransitionDefinition,
 )
-from tickwright.systems.flows.errors import FlowDefinitionError
-from tickwright.systems.flows.guards import Check, Functions, guard_check
 
 __all__ = ["CompiledFlow", "Config", "Edge", "Node", "Plan"]
 
-_Call = tuple[str, Callable[..., Any], Any]
-
-
-class Edge:
-    """One transition: where from, where to, under which guards, doing what."""
-
-    __slots__ = ("actions", "checks", "index", "reenter", "source", "targets")
-
-    def __init__(self, index: int, source: int, targets: tuple[int, ...]) -> None:
-        self.index = index
-        self.source = source
-        self.targets = targets
-        self.checks: tuple[Check, ...] = ()
-        self.actions: tuple[_Call, ...] = ()
-        self.reenter = True
-
-
-class Node:
-    """One state."""
-
-    __slots__ = (
-        "after", "always", "ancestors", "children", "definition", "enter", "exit", "history", "index", "initial",
-        "kind", "on", "parent", "path",
-    )  # fmt: skip
-
-    def __init__(self, index: int, path: str, parent: int, definition: StateDefinition) -> None:
-        self.index = index
-        self.path = path
-        self.parent = parent
-        self.definition = definition
-        self.kind = definition.type
-        self.children: tuple[int, ...] = ()
-        self.ancestors: tuple[int, ...] = ()  # innermost first, root last
-        self.initial: tuple[int, ...] = ()
-        self.history: tuple[int, ...] = ()
-        self.enter: tuple[_Call, ...] = ()
-        self.exit: tuple[_Call, ...] = ()
-        self.on: dict[str, tuple[Edge, ...]] = {}
-        self.always: tuple[Edge, ...] = ()
-        self.after: tuple[tuple[int | _Call, tuple[Edge, ...], str], ...] = ()
-
-
-class Plan:
-    """What taking a set of transitions in a configuration does: states left and entered, in order."""
-
-    __slots__ = ("config", "done", "entered", "exited")
-
-    def __init__(self, exited: tuple[int, ...], entered: tuple[int, ...], config: Config) -> None:
-        self.exited = exited
-        self.entered = entered
-        self.config = config
-        self.done: tuple[str, ...] = ()
-
-
-class Config:
-    """A legal set of active states, interned; caches what is reachable from it."""
-
-    __slots__ = ("active", "candidates", "current_state", "done", "index", "leaves", "plans")
-
-    def __init__(self, flow: CompiledFlow, index: int, active: frozenset[int]) -> None:
-        nodes = flow.nodes
-        self.index = index
-        self.active = active
-        parents = {nodes[each].parent for each in active}
-        self.leaves = tuple(sorted(each for each in active if each not in parents))
-        self.current_state = self._current(flow)
-        self.done = flow.is_done(0, active)
-        self.candidates: dict[str, tuple[tuple[Edge, ...], ...]] = {}
-        self.plans: dict[tuple[int, ...], Plan] = {}
-
-    def _current(self, flow: CompiledFlow) -> str:
-        first = flow.nodes[self.leaves[0]]
-        if len(self.leaves) == 1:
-            return first.path
-        rest = [set(flow.nodes[each].ancestors) for each in self.leaves[1:]]
-        return next(flow.nodes[a].path for a in first.ancestors if all(a in other for other in rest))
-
 
 class CompiledFlow:
-    """A registered definition; see the module."""
+    """A registered definition; see the module.
+
+    Attributes:
+        nodes: the states, root first, in document order.
+        edges: the transitions, in document order.
+        actions: the names that `on` lists, sorted; an action's place there is its number.
+        nested: whether configurations are more than one state.
+        remembers: whether there are history states.
+        timed: whether there are `after` transitions.
+        rests: whether there are no `always` transitions.
+    """
 
     def __init__(self, definition: FlowDefinition, functions: Functions) -> None:
         self.definition = definition
+        self.content_hash = definition.content_hash
         self.nodes: list[Node] = []
         self.edges: list[Edge] = []
         self.by_path: dict[str, int] = {}
@@ -112,10 +49,13 @@ class CompiledFlow:
             self._resolve(node)
         self.nested = any(node.children for node in self.nodes[1:]) or self.nodes[0].kind is StateType.PARALLEL
         self.remembers = any(node.kind is StateType.HISTORY for node in self.nodes)
+        self.timed = any(node.after for node in self.nodes)
         self.rests = not any(node.always for node in self.nodes)
-        self._check_reachable()
-        internal = ("after.", "done.state.")
-        self.actions = sorted({a for n in self.nodes for a in n.on if not a.startswith(internal)})
+        self.wild = any(node.wild for node in self.nodes)
+        self.rolls_back = definition.on_handler_error == "rollback"
+        check_flow_graph(self)
+        self._known = {action for node in self.nodes for action in node.on}
+        self.actions = sorted(action for action in self._known if not is_internal(action))
         self.action_number = {action: number for number, action in enumerate(self.actions)}
 
     # -- building ----------------------------------------------------------------------------------------
@@ -125,97 +65,117 @@ class CompiledFlow:
         node = Node(index, path, parent, definition)
         self.nodes.append(node)
         self.by_path[path] = index
-        for name in {definition.id, path} - {""}:
-            if self.by_id.setdefault(name, index) != index and name == definition.id:
-                raise self._wrong(f"two states have the id {name!r}", path, "id")
+        if definition.id and self.by_id.setdefault(definition.id, index) != index:
+            raise self.wrong(f"two states have the id {definition.id!r}", path, "id")
         if parent >= 0:
             node.ancestors = (parent, *self.nodes[parent].ancestors)
         at = f"{path}." if path else ""
-        node.children = tuple(self._add(child, at + name, index) for name, child in definition.states.items())
+        node.children = tuple([self._add(child, at + name, index) for name, child in definition.states.items()])
         return index
 
-    def _wrong(self, what: str, path: str, key: str, expected: str = "") -> FlowDefinitionError:
+    def wrong(self, what: str, path: str, key: str, expected: str = "", todo: str = "") -> FlowDefinitionError:
+        """Return the error for a place in the document: `path` is a state's, `key` what is inside it."""
         document = "".join(f"states.{name}." for name in path.split(".")) if path else ""
         place = (document + key).rstrip(".")
-        return FlowDefinitionError(what, where=f"flow {self.definition.id!r}: {place}", expected=expected, path=place)
+        where = f"flow {self.definition.id!r}: {place}"
+        return FlowDefinitionError(what, where=where, expected=expected, todo=todo, path=place)
 
     def _resolve(self, node: Node) -> None:
         d = node.definition
-        self._check_shape(node)
+        check_shape(self, node)
         node.enter = self._calls(d.enter, node, "enter")
         node.exit = self._calls(d.exit, node, "exit")
         if d.initial:
-            node.initial = (self._child(node, d.initial),)
+            node.initial = (self._inside(node, d.initial),)
         elif node.kind is StateType.PARALLEL:
-            node.initial = tuple(c for c in node.children if self.nodes[c].definition.type is not StateType.HISTORY)
+            node.initial = tuple(c for c in node.children if self.nodes[c].kind is not StateType.HISTORY)
         if node.kind is StateType.HISTORY and d.target:
-            node.history = tuple(self.target(node.parent, each, f"{node.path}", "target") for each in d.target)
+            node.history = tuple(self.target(node.parent, each, node.path, "target") for each in d.target)
         for action, transitions in d.on.items():
-            extra = d.guards.get(action)
-            node.on[action] = self._edges(node, transitions, f"on.{action}", extra)
-        node.always = self._edges(node, d.always, "always")
+            key = self._done_key(node, action)
+            node.on[key] = node.on.get(key, ()) + self._edges(
+                node, transitions, f"on.{action}", key, d.guards.get(action)
+            )
+        wild = [key for key in node.on if key == "*" or key.endswith(".*")]
+        node.wild = tuple(sorted(wild, key=lambda key: (-len(key), key)))
+        node.always = self._edges(node, d.always, "always", "")
         if d.on_done:
-            node.on[f"done.state.{node.path}"] = self._edges(node, d.on_done, "on_done")
-        timers = []
-        for position, (delay, transitions) in enumerate(d.after.items()):
-            when: int | _Call = int(delay) if delay.isdigit() else (
-                delay, self._functions(delay, f"{node.path}.after.{delay}"), None
-            )  # fmt: skip
-            timers.append((when, self._edges(node, transitions, f"after.{delay}"), f"after.{delay}.{node.path}"))
-            node.on[f"after.{position}.{node.path}"] = timers[-1][1]
-        node.after = tuple(timers)
+            key = f"done.state.{node.path}"
+            node.on[key] = node.on.get(key, ()) + self._edges(node, d.on_done, "on_done", key)
+        node.after = tuple(self._timer(node, i, delay, edges) for i, (delay, edges) in enumerate(d.after.items()))
 
-    def _check_shape(self, node: Node) -> None:
-        d, real = node.definition, [c for c in node.children if self.nodes[c].kind is not StateType.HISTORY]
-        if node.kind is StateType.PARALLEL and (not real or d.initial):
-            raise self._wrong("a parallel state needs `states` and no `initial`", node.path, "type")
-        if node.kind is StateType.NORMAL and node.children and not d.initial:
-            raise self._wrong("a state with children needs `initial`", node.path, "initial", ", ".join(d.states))
-        if node.kind is StateType.FINAL and (node.children or d.on or d.always or d.after):
-            key = "on" if d.on else "states" if node.children else "always" if d.always else "after"
-            raise self._wrong(f"a final state has no `{key}`", node.path, key)
-        if node.kind is StateType.HISTORY and (node.children or d.on or d.always or d.after or d.enter or d.exit):
-            raise self._wrong("a history state has `history` and `target` alone", node.path, "type")
-        if d.history not in ("", "shallow", "deep"):
-            raise self._wrong(f"{d.history!r} is no kind of history", node.path, "history", "shallow or deep")
-        if strangers := sorted(set(d.guards) - set(d.on)):
-            raise self._wrong(f"a guard for {strangers[0]!r}, which `on` lacks", node.path, f"guards.{strangers[0]}")
+    def _done_key(self, node: Node, action: str) -> str:
+        """Let `done.state.X` name a state by its id, as documents from elsewhere do."""
+        if not action.startswith("done.state."):
+            return action
+        name = action.removeprefix("done.state.")
+        found = self.by_path.get(name, self.by_id.get(name))
+        if found is None:
+            raise self.wrong(f"no state {name!r} that could be done", node.path, f"on.{action}")
+        return f"done.state.{self.nodes[found].path}"
 
-    def _child(self, node: Node, name: str) -> int:
+    def _timer(
+        self, node: Node, position: int, delay: str, transitions: tuple[TransitionDefinition, ...]
+    ) -> tuple[int | Call, tuple[Edge, ...], str]:
+        key = f"after.{position}.{node.path}"
+        when: int | Call = int(delay) if delay.isdigit() else (
+            delay, self._functions(delay, self._place(node, f"after.{delay}")), None
+        )  # fmt: skip
+        node.on[key] = self._edges(node, transitions, f"after.{delay}", key)
+        return when, node.on[key], key
+
+    def _place(self, node: Node, key: str) -> str:
+        document = "".join(f"states.{name}." for name in node.path.split(".")) if node.path else ""
+        return document + key
+
+    def _inside(self, node: Node, name: str) -> int:
         path = f"{node.path}.{name}" if node.path else name
-        if path not in self.by_path:
-            raise self._wrong(f"no state {name!r}", node.path, "initial", ", ".join(node.definition.states))
-        return self.by_path[path]
+        if path in self.by_path:
+            return self.by_path[path]
+        elsewhere = [p for p in self.by_path if p.rpartition(".")[2] == name.rpartition(".")[2]]
+        what = f"`initial` cannot reach {name!r}, which is {elsewhere[0]!r}" if elsewhere else f"no state {name!r}"
+        raise self.wrong(what, node.path, "initial", "a state inside: " + ", ".join(node.definition.states)[:200])
 
-    def _calls(self, refs: tuple[HandlerRef, ...], node: Node, key: str) -> tuple[_Call, ...]:
-        place = ".".join(filter(None, (node.path, key)))
-        return tuple((ref.name, self._functions(ref.name, place), ref.params) for ref in refs)
+    def _calls(self, refs: tuple[HandlerRef, ...], node: Node, key: str) -> tuple[Call, ...]:
+        place = self._place(node, key)
+        return tuple([(ref.name, self._handler(ref, place), ref.params) for ref in refs])
+
+    def _handler(self, ref: HandlerRef, place: str) -> Any:
+        if ref.name.startswith("flow."):
+            return built_in(ref.name, ref.params, place)
+        return self._functions(ref.name, place)
 
     def _edges(
-        self, node: Node, transitions: tuple[TransitionDefinition, ...], key: str, extra: Any = None
+        self, node: Node, transitions: tuple[TransitionDefinition, ...], place: str, key: str, extra: Any = None
     ) -> tuple[Edge, ...]:
         edges = []
         for t in transitions:
-            edge = Edge(
-                len(self.edges), node.index, tuple(self.target(node.index, x, node.path, key) for x in t.target)
-            )
+            targets = tuple([self.target(node.index, name, node.path, place) for name in t.target])
+            check_targets(self, targets, node.path, place)
+            edge = Edge(len(self.edges), node.index, targets, key)
             self.edges.append(edge)
             guards = [g for g in (t.guard, extra) if g is not None]
-            place = ".".join(filter(None, (node.path, key, "guard")))
-
-            def resolve(name: str) -> int:
-                return self.target(node.index, name, node.path, key)
-
-            edge.checks = tuple(guard_check(g, place, self._functions, resolve) for g in guards)
-            edge.actions = self._calls(t.actions, node, f"{key}.actions")
+            edge.checks = tuple([self._check(g, node, place) for g in guards])
+            edge.actions = self._calls(t.actions, node, f"{place}.actions")
             edge.reenter = t.reenter
             edges.append(edge)
         return tuple(edges)
 
+    def _check(self, guard: Any, node: Node, key: str) -> Any:
+        def resolve(name: str) -> int:
+            return self.target(node.index, name, node.path, f"{key}.guard")
+
+        types = self.definition.context_types
+        return guard_check(guard, self._place(node, f"{key}.guard"), self._functions, resolve, types)
+
     def target(self, source: int, name: str, path: str, key: str) -> int:
-        """Find a target: `#id`, `.child`, or a dotted path from the nearest enclosing state that has it."""
+        """Find a target: `#id`, `#id.child`, `.child`, or a dotted path from the nearest enclosing state that has it.
+
+        Raises:
+            FlowDefinitionError: there is no such state.
+        """
         if name.startswith("#"):
-            found = self.by_id.get(name[1:])
+            found = self._by_id(name[1:])
         elif name.startswith("."):
             found = self.by_path.get(f"{self.nodes[source].path}{name}".lstrip("."))
         else:
@@ -224,38 +184,37 @@ class CompiledFlow:
             found = next((self.by_path[p] for p in paths if p in self.by_path), self.by_id.get(name))
         if found is None:
             known = ", ".join(p for p in self.by_path if p)
-            raise self._wrong(f"no state {name!r}", path, key, known[:200])
+            raise self.wrong(f"no state {name!r}", path, key, known[:200])
         return found
 
-    def _check_reachable(self) -> None:
-        seen: set[int] = set()
-        pending = [0]
-        while pending:
-            node = self.nodes[pending.pop()]
-            if node.index in seen:
-                continue
-            seen.add(node.index)
-            edges = [e for group in node.on.values() for e in group] + list(node.always)
-            pending += (
-                [t for e in edges for t in e.targets] + list(node.initial) + list(node.history) + list(node.ancestors)
-            )
-        self.unreachable = tuple(n.path for n in self.nodes if n.index not in seen)
+    def _by_id(self, name: str) -> int | None:
+        """Find `id`, `id.path.below` or a full path."""
+        head, _, rest = name.partition(".")
+        candidates = [self.by_id.get(name), self.by_path.get(name)]
+        if rest and head in self.by_id:
+            base = self.nodes[self.by_id[head]].path
+            candidates.append(self.by_path.get(f"{base}.{rest}" if base else rest))
+        return next((each for each in candidates if each is not None), None)
 
-    def plan(self, config: Config, edge: Edge) -> Plan:
-        """Return what one transition of a flat flow does, from the cache of the configuration."""
-        found = config.plans.get((edge.index,))
+    # -- choosing ----------------------------------------------------------------------------------------
+
+    def candidates(self, config: Config, action: str) -> tuple[tuple[Edge, ...], ...]:
+        """Return, for each active leaf that knows the action, its transitions, innermost first ("" = eventless)."""
+        found = config.cached.get(action)
         if found is None:
-            exits = self.exits(config, edge)
-            stay = set(config.active) - exits
-            entered = self.enter_set(edge.targets, stay, {})
-            order = tuple(sorted(exits, key=lambda each: (-len(self.nodes[each].ancestors), -each)))
-            found = Plan(order, tuple(sorted(entered)), self.config(frozenset(stay | entered)))
-            config.plans[(edge.index,)] = found
+            if action and not self.wild and action not in self._known:
+                return ()
+            found = tuple(filter(None, self._candidates(config, action)))
+            config.keep(action, found)
         return found
 
-    def dense_edge(self, config: Config, action: str) -> tuple[int]:
-        """Return the key of the plan that a vectorised step takes."""
-        return (self.candidates(config, action)[0][0].index,)
+    def _candidates(self, config: Config, action: str) -> Iterator[tuple[Edge, ...]]:
+        for leaf in config.leaves:
+            chain = (leaf, *self.nodes[leaf].ancestors)
+            if action:
+                yield tuple(e for index in chain for e in self.nodes[index].matching(action))
+            else:
+                yield tuple(e for index in chain for e in self.nodes[index].always)
 
     # -- structure ---------------------------------------------------------------------------------------
 
@@ -263,7 +222,7 @@ class CompiledFlow:
         """Intern a set of active states."""
         found = self.configs.get(active)
         if found is None:
-            found = self.configs[active] = Config(self, len(self.configs), active)
+            found = self.configs[active] = Config(self, len(self.config_list), active)
             self.config_list.append(found)
         return found
 
@@ -274,23 +233,8 @@ class CompiledFlow:
             return all(self.is_done(c, active) for c in node.initial)
         return any(c in active and self.nodes[c].kind is StateType.FINAL for c in node.children)
 
-    def candidates(self, config: Config, action: str) -> tuple[tuple[Edge, ...], ...]:
-        """Return, for each active leaf that knows the action, its transitions, innermost first."""
-        found = config.candidates.get(action)
-        if found is None:
-            found = config.candidates[action] = tuple(filter(None, self._candidates(config, action)))
-        return found
-
-    def _candidates(self, config: Config, action: str) -> Iterator[tuple[Edge, ...]]:
-        for leaf in config.leaves:
-            chain = (leaf, *self.nodes[leaf].ancestors)
-            if action:
-                yield tuple(e for index in chain for e in self.nodes[index].on.get(action, ()))
-            else:
-                yield tuple(e for index in chain for e in self.nodes[index].always)
-
     def domain(self, edge: Edge) -> int:
-        """Return the innermost state that the transition leaves alone."""
+        """Return the innermost state that the transition leaves alone (SCXML's transition domain)."""
         source = self.nodes[edge.source]
         inside = all(t == source.index or source.index in self.nodes[t].ancestors for t in edge.targets)
         if inside and (not edge.reenter or source.index == 0):
@@ -337,3 +281,42 @@ class CompiledFlow:
             if node.initial and not any(c in everything for c in node.children):
                 return list(node.initial)
         return []
+
+    def plan(self, config: Config, edges: list[Edge], memory: dict[int, tuple[int, ...]]) -> Plan:
+        """Return what taking `edges` does in `config`; cached where no history state can change it."""
+        key = tuple([edge.index for edge in edges])
+        found = config.plans.get(key)
+        if found is None:
+            found = self._make_plan(config, edges, memory)
+            if not self.remembers:
+                config.plans[key] = found
+        return found
+
+    def _make_plan(self, config: Config, edges: list[Edge], memory: dict[int, tuple[int, ...]]) -> Plan:
+        exits: set[int] = set()
+        for edge in edges:
+            exits |= self.exits(config, edge)
+        stay = set(config.active) - exits
+        if self.remembers:
+            memory = self.remember(config, exits, memory)
+        entered = self.enter_set(tuple([t for edge in edges for t in edge.targets]), stay, memory)
+        order = tuple(sorted(exits, key=lambda each: (-len(self.nodes[each].ancestors), -each)))
+        made = Plan(order, tuple(sorted(entered)), self.config(frozenset(stay | entered)))
+        nodes = [self.nodes[each] for each in made.entered]
+        made.quiet = not any(node.after or node.kind is StateType.FINAL for node in nodes)
+        return made
+
+    def remember(
+        self, config: Config, exits: set[int], memory: dict[int, tuple[int, ...]]
+    ) -> dict[int, tuple[int, ...]]:
+        """Return what history states know once `exits` are left."""
+        out = dict(memory)
+        for node in self.nodes:
+            if node.kind is not StateType.HISTORY or node.parent not in exits:
+                continue
+            if node.definition.history == "deep":
+                kept = [each for each in config.leaves if node.parent in self.nodes[each].ancestors]
+            else:
+                kept = [each for each in self.nodes[node.parent].children if each in config.active]
+            out[node.index] = tuple(kept)
+        return out

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from tickwright.systems.contracts.events import RESERVED_PREFIXES
 from tickwright.systems.contracts.json import EMPTY, FrozenDict, freeze
 from tickwright.systems.flows.errors import FlowError
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from tickwright.systems.flows.step import Run
 
 __all__ = ["FlowContext", "FlowEvent"]
+
+_write = dict.__setitem__
 
 
 class FlowEvent(FrozenDict):
@@ -22,9 +25,9 @@ class FlowEvent(FrozenDict):
     @classmethod
     def of(cls, action: str, user: str, timestamp: int, data: Any) -> FlowEvent:
         """Make the event of one action."""
-        fields = dict(data) if isinstance(data, dict) else {}
-        fields |= {"action": action, "user": user, "timestamp": timestamp, "data": data}
-        return cls(fields)
+        if isinstance(data, dict):
+            return cls({**data, "action": action, "user": user, "timestamp": timestamp, "data": data})
+        return cls(action=action, user=user, timestamp=timestamp, data=data)
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -47,15 +50,32 @@ class FlowContext:
         """Return the dotted path of the current state."""
         return self._run.config.current_state
 
+    def matches(self, path: str) -> bool:
+        """Return whether the state at a dotted path is active."""
+        run = self._run
+        return run.flow.by_path.get(path, -1) in run.config.active
+
     def context(self) -> FrozenDict:
         """Return the context, read-only."""
         return self._run.context
 
     def set_context(self, key: str, value: Any) -> None:
         """Write one field; the value is frozen."""
-        self._writing()
+        if self._guarding:
+            self._writing()
         run = self._run
-        run.context = FrozenDict({**run.context, key: freeze(value, f"context.{key}")})
+        kind = type(value)
+        if kind is not int and kind is not str:
+            value = freeze(value, f"context.{key}")
+        if type(key) is not str:
+            raise FlowError(f"{key!r} is no field of a context", expected="a text")
+        new = FrozenDict(run.context)
+        _write(new, key, value)
+        run.context = new
+
+    def instance(self) -> int:
+        """Return the instance's own id, to send to; -1, which means it too, while it is being started."""
+        return self._run.instance
 
     def subject(self) -> str:
         """Return what the flow is about, such as a note's path."""
@@ -66,7 +86,7 @@ class FlowContext:
         return self._run.user
 
     def now(self) -> int:
-        """Return milliseconds since the epoch."""
+        """Return milliseconds since the epoch; in a timer's step, the moment the timer was due."""
         return self._run.now
 
     def params(self) -> Any:
@@ -74,18 +94,45 @@ class FlowContext:
         return self._params
 
     def emit(self, event: str, payload: Any = None) -> None:
-        """Emit a custom event after the step commits."""
+        """Emit a custom event after the step commits.
+
+        Raises:
+            FlowError: the name is no `prefix:name`, or its prefix is the engine's own.
+        """
         self._writing()
+        prefix, colon, rest = event.partition(":")
+        if not (prefix and colon and rest) or prefix in RESERVED_PREFIXES:
+            todo = "emit a custom event such as 'workflow:completed'"
+            raise FlowError(f"a flow cannot emit {event!r}", expected="'prefix:name', a prefix of its own", todo=todo)
         self._run.outbox.append(("emit", event, freeze(payload, "payload")))
 
     def log(self, level: str, message: str) -> None:
         """Log after the step commits."""
         self._run.outbox.append(("log", level, message))
 
-    def send(self, instance: int | str, action: str, data: Any = None) -> None:
-        """Send an action to an instance (this one too) after the step commits."""
+    def send(
+        self, instance: int | str, action: str, data: Any = None, *, delay_s: float = 0.0, label: str = ""
+    ) -> None:
+        """Send an action to an instance (this one too) after the step commits.
+
+        Args:
+            instance: its id.
+            action: what to send.
+            data: JSON data.
+            delay_s: seconds to wait; leaving the flow or `cancel(label)` takes it back.
+            label: names a delayed action for `cancel`.
+        """
         self._writing()
-        self._run.outbox.append(("send", int(instance), (action, freeze(data, "data"))))
+        run, kept = self._run, freeze(data, "data")
+        if delay_s > 0:
+            run.delay(int(instance), action, kept, round(delay_s * 1000), label or action)
+        else:
+            run.outbox.append(("send", int(instance), (action, kept)))
+
+    def cancel(self, label: str) -> None:
+        """Take back this instance's delayed actions of that label."""
+        self._writing()
+        self._run.cancel(label)
 
     def raise_(self, action: str, data: Any = None) -> None:
         """Queue an action inside this macrostep."""

@@ -1,10 +1,14 @@
 """Errors of flows.
 
 TickwrightError
-└── FlowError: a macrostep that raised and was rolled back (phase, handler, state, cause), and the base of:
+└── FlowError: the base of all, and what is wrong with a call
+    ├── FlowStepError: a macrostep that raised and was rolled back (phase, handler, state, cause)
+    │   └── FlowTimeoutError: an async handler that took too long
     ├── FlowDefinitionError: a definition that is wrong; `path` names the place in the document
+    │   └── FlowImportError: a document from elsewhere that asks for what flows do not have
     ├── UnknownFlowError, UnknownInstanceError: ids nobody registered or started
     ├── FlowConflictError: `expected_revision` is not the instance's revision
+    ├── FlowBusyError: the instance is waiting for an async handler
     └── ReentrantSendError: `send` from inside a guard or handler
 """
 
@@ -13,10 +17,13 @@ from __future__ import annotations
 from tickwright.ecs_core.errors import TickwrightError
 
 __all__ = [
+    "FlowBusyError",
     "FlowConflictError",
     "FlowDefinitionError",
     "FlowError",
+    "FlowImportError",
     "FlowStepError",
+    "FlowTimeoutError",
     "ReentrantSendError",
     "UnknownFlowError",
     "UnknownInstanceError",
@@ -26,7 +33,8 @@ __all__ = [
 class FlowError(TickwrightError):
     """Something about a flow that is no result; nothing changed.
 
-    `phase` is exit, action, enter, done, always or delay; `handler` and `state` say whose; `cause` is what was raised.
+    `phase` is exit, action, enter, always, delay or commit; `handler` and `state` say whose; `cause` is what was
+    raised.
     """
 
     phase: str = ""
@@ -39,10 +47,18 @@ class FlowStepError(FlowError):
     """A handler raised, or the flow did not come to rest; the macrostep was rolled back."""
 
 
+class FlowTimeoutError(FlowStepError):
+    """Async handlers took longer than `timeout_s`; the macrostep was rolled back."""
+
+
 class FlowDefinitionError(FlowError):
     """A definition that cannot be registered."""
 
     path: str = ""
+
+
+class FlowImportError(FlowDefinitionError):
+    """A document in another format that asks for something flows do not have, by name."""
 
 
 class UnknownFlowError(FlowError):
@@ -55,6 +71,10 @@ class UnknownInstanceError(FlowError):
 
 class FlowConflictError(FlowError):
     """The instance has moved on since the caller read it."""
+
+
+class FlowBusyError(FlowError):
+    """The instance is in the middle of `send_async`."""
 
 
 class ReentrantSendError(FlowError):

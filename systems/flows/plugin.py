@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tickwright.ecs_core import Plugin, ResMut, Update
 from tickwright.systems.contracts.events import Emitted
 from tickwright.systems.contracts.sets import UpdateSet
+from tickwright.systems.contracts.ticks import TickThread
 from tickwright.systems.flows.manager import FlowManager
 
 if TYPE_CHECKING:
@@ -26,5 +27,5 @@ class FlowsPlugin(Plugin):
     def build(self, app: App) -> None:
         """Insert the manager and add its system."""
         app.add_event(Emitted)
-        app.insert_resource(FlowManager(app.world))
+        app.insert_resource(FlowManager(app.world, thread=TickThread(app)))
         app.add_systems(Update, advance_flows, in_set=UpdateSet.FLOWS)

@@ -63,7 +63,11 @@ class Transition(msgspec.Struct, frozen=True, rename={"from_": "from"}, omit_def
 
 
 class FlowInstance(msgspec.Struct, frozen=True):
-    """One instance as it was when asked for."""
+    """One instance as it was when asked for.
+
+    Times are ms since the epoch. `started_with` is `{context, user, timestamp}`, with which `replay` begins;
+    `timers` are (deadline, `after` or delayed action), earliest first.
+    """
 
     id: int
     definition_id: str
@@ -80,6 +84,8 @@ class FlowInstance(msgspec.Struct, frozen=True):
     done: bool
     definition_version: str
     started_with: Any = None
+    definition_hash: str = ""
+    timers: tuple[tuple[int, str], ...] = ()
 
     def matches(self, path: str) -> bool:
         """Return whether the state at a dotted path is active."""

@@ -2,79 +2,99 @@
 
 Order (SCXML's, with done events first): select, exit (deepest first), actions, enter (parents first, document order),
 done events, `always`, raised actions, until nothing is left.
+
+What a macrostep does is a generator that yields the handlers to call; `Run.drive` calls them at once, and
+`send_async` awaits them. Choosing never waits.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from typing import Any
+from collections.abc import Generator
+from typing import Any, TypeAlias
 
 from tickwright.systems.contracts.json import FrozenDict
 from tickwright.systems.flows.compiled import CompiledFlow, Config, Edge, Plan
 from tickwright.systems.flows.context import FlowContext, FlowEvent
-from tickwright.systems.flows.definition import StateType
 from tickwright.systems.flows.errors import FlowStepError
-from tickwright.systems.flows.guards import Failure, GuardRaisedError
+from tickwright.systems.flows.guards import Failure
+from tickwright.systems.flows.nodes import Call
 from tickwright.systems.flows.results import GuardFailed, InvalidAction
+from tickwright.systems.flows.structure import StateType
 
-__all__ = ["Image", "Run", "begin", "step"]
+__all__ = ["Calls", "Delayed", "Image", "Run", "Timer", "begin", "choose", "finish", "prepare", "step"]
 
-Timer = tuple[int, int, int]
+Timer: TypeAlias = tuple[int, int, int]
 """(deadline in ms, state, which of its `after` entries)."""
+Delayed: TypeAlias = tuple[int, int, int, str, Any, str, str]
+"""(deadline in ms, number, instance or -1, action, data, label, user): an action that `ctx.send` delays."""
+Calls: TypeAlias = Generator[tuple[tuple[Call, ...], str, int], Any, None]
+"""Yields (handlers, phase, state) and is sent the last one's answer."""
+
+_ERROR_ACTION = "error.execution"
 
 
 class Image:
     """Everything a step depends on and replaces: never changed, only replaced."""
 
-    __slots__ = ("config", "context", "memory", "timers")
+    __slots__ = ("config", "context", "delayed", "memory", "timers")
 
     def __init__(
-        self, config: Config, context: FrozenDict, memory: dict[int, tuple[int, ...]], timers: tuple[Timer, ...]
+        self,
+        config: Config,
+        context: FrozenDict,
+        memory: dict[int, tuple[int, ...]],
+        timers: tuple[Timer, ...],
+        delayed: tuple[Delayed, ...] = (),
     ) -> None:
         self.config = config
         self.context = context
         self.memory = memory
         self.timers = timers
+        self.delayed = delayed
 
 
 class Run:
     """A macrostep in progress; thrown away unless it ends well."""
 
     __slots__ = (
-        "config", "context", "ctx", "done_events", "entered", "event", "exited", "flow", "memory", "now", "outbox",
-        "raised", "subject", "timers", "user",
+        "config", "context", "ctx", "delayed", "done_events", "entered", "event", "exited", "flow", "instance",
+        "memory", "now", "outbox", "raised", "subject", "timers", "user",
     )  # fmt: skip
 
-    def __init__(self, flow: CompiledFlow, image: Image, subject: str, event: FlowEvent) -> None:
+    def __init__(self, flow: CompiledFlow, image: Image, subject: str, event: FlowEvent, instance: int = -1) -> None:
         self.flow = flow
         self.config = image.config
         self.context = image.context
         self.memory = image.memory
         self.timers = image.timers
+        self.delayed = image.delayed
         self.subject = subject
+        self.instance = instance
         self.event = event
         self.user: str = event["user"]
         self.now: int = event["timestamp"]
         self.outbox: list[tuple[str, Any, Any]] = []
-        self.raised: deque[tuple[str, Any]] = deque()
-        self.done_events: deque[str] = deque()
-        self.exited: list[int] = []
-        self.entered: list[int] = []
+        self.raised: list[tuple[str, Any]] = []
+        self.done_events: list[str] = []
+        self.exited: tuple[int, ...] = ()
+        self.entered: tuple[int, ...] = ()
         self.ctx = FlowContext(self)
 
     def image(self) -> Image:
         """Return the image that replaces the old one."""
-        return Image(self.config, self.context, self.memory, self.timers)
+        return Image(self.config, self.context, self.memory, self.timers, self.delayed)
 
     # -- choosing ----------------------------------------------------------------------------------------
 
     def select(self, action: str) -> tuple[list[Edge], list[Failure]]:
         """Return the transitions to take for an action ("" = eventless), and why others were not."""
-        chosen: list[Edge] = []
+        groups = self.flow.candidates(self.config, action)
         failures: list[Failure] = []
+        chosen: list[Edge] = []
         checked: dict[int, bool] = {}
-        for candidates in self.flow.candidates(self.config, action):
-            for edge in candidates:
+        self.ctx._guarding = True
+        for group in groups:
+            for edge in group:
                 held = checked.get(edge.index)
                 if held is None:
                     held = checked[edge.index] = self._holds(edge, failures)
@@ -82,16 +102,13 @@ class Run:
                     if edge not in chosen:
                         chosen.append(edge)
                     break
+        self.ctx._guarding = False
         return (self._without_conflicts(chosen) if len(chosen) > 1 else chosen), failures
 
     def _holds(self, edge: Edge, failures: list[Failure]) -> bool:
         for check in edge.checks:
-            try:
-                failure = check(self)
-            except GuardRaisedError as error:
-                failure = error.failure
-            if failure is not None:
-                failures.append(failure)
+            if (failure := check(self)) is not None:
+                failures.append((failure[0], failure[1]))
                 return False
         return True
 
@@ -107,27 +124,29 @@ class Run:
 
     # -- doing -------------------------------------------------------------------------------------------
 
-    def take(self, edges: list[Edge]) -> None:
+    def take(self, edges: list[Edge]) -> Calls:
         """Exit, act, enter."""
-        if not any(edge.targets for edge in edges):
-            for edge in edges:
-                self._call(edge.actions, "action", edge.source)
-            return
-        plan = self._plan(edges)
+        moving = [edge for edge in edges if edge.targets]
+        plan = self.flow.plan(self.config, moving, self.memory) if moving else None
         nodes = self.flow.nodes
-        if self.flow.remembers:
-            self._remember(plan.exited)
-        for index in plan.exited:
-            self._call(nodes[index].exit, "exit", index)
+        if plan is not None:
+            if self.flow.remembers:
+                self.memory = self.flow.remember(self.config, set(plan.exited), self.memory)
+            for index in plan.exited:
+                if nodes[index].exit:
+                    yield nodes[index].exit, "exit", index
         for edge in edges:
-            self._call(edge.actions, "action", edge.source)
+            if edge.actions:
+                yield edge.actions, "action", edge.source
+        if plan is None:
+            return
         if self.timers:
             gone = set(plan.exited)
-            self.timers = tuple(timer for timer in self.timers if timer[1] not in gone)
+            self.timers = tuple([timer for timer in self.timers if timer[1] not in gone])
         self.exited += plan.exited
-        self.enter(plan)
+        yield from self.enter(plan)
 
-    def enter(self, plan: Plan) -> None:
+    def enter(self, plan: Plan) -> Calls:
         """Make the plan's configuration current and call the entry handlers."""
         self.config = plan.config
         self.entered += plan.entered
@@ -135,20 +154,20 @@ class Run:
         for index in plan.entered:
             node = nodes[index]
             if node.enter:
-                self._call(node.enter, "enter", index)
+                yield node.enter, "enter", index
             for position, (delay, _, _) in enumerate(node.after):
-                wait = delay if isinstance(delay, int) else self._delay(delay, index)
+                wait = delay
+                if not isinstance(wait, int):
+                    answer = yield (wait,), "delay", index
+                    wait = self._waited(wait[0], answer, index)
                 self.timers = (*self.timers, (self.now + wait, index, position))
             if node.kind is StateType.FINAL:
                 self._finish(node.parent)
 
-    def _delay(self, call: tuple[str, Any, Any], index: int) -> int:
-        wait = self._call((call,), "delay", index)
-        if not isinstance(wait, int | float) or wait < 0:
-            raise FlowStepError(
-                f"delay {call[0]!r} returned {wait!r}", expected="milliseconds", phase="delay", handler=call[0]
-            )
-        return int(wait)
+    def _waited(self, name: str, answer: Any, index: int) -> int:
+        if isinstance(answer, int | float) and not isinstance(answer, bool) and 0 <= answer < 10**15:
+            return int(answer)
+        raise self._failed(f"delay {name!r} returned {answer!r}", "delay", name, index, None, "milliseconds")
 
     def _finish(self, index: int) -> None:
         while index > 0 and self.flow.is_done(index, self.config.active):
@@ -157,91 +176,124 @@ class Run:
             if index >= 0 and self.flow.nodes[index].kind is not StateType.PARALLEL:
                 break
 
-    def _plan(self, edges: list[Edge]) -> Plan:
-        key = tuple([edge.index for edge in edges])
-        plan = self.config.plans.get(key)
-        if plan is None:
-            plan = self._make_plan(edges)
-            if not self.flow.remembers:
-                self.config.plans[key] = plan
-        return plan
-
-    def _make_plan(self, edges: list[Edge]) -> Plan:
-        flow = self.flow
-        exits: set[int] = set()
-        for edge in edges:
-            exits |= flow.exits(self.config, edge)
-        stay = set(self.config.active) - exits
-        memory = self._memory(exits) if flow.remembers else self.memory
-        entered = flow.enter_set(tuple(t for edge in edges for t in edge.targets), stay, memory)
-        order = tuple(sorted(exits, key=lambda each: (-len(flow.nodes[each].ancestors), -each)))
-        return Plan(order, tuple(sorted(entered)), flow.config(frozenset(stay | entered)))
-
-    def _memory(self, exits: set[int]) -> dict[int, tuple[int, ...]]:
-        memory = dict(self.memory)
-        for node in self.flow.nodes:
-            if node.kind is not StateType.HISTORY or node.parent not in exits:
-                continue
-            if node.definition.history == "deep":
-                kept = [each for each in self.config.leaves if node.parent in self.flow.nodes[each].ancestors]
+    def settle(self) -> Calls:
+        """Take done events, eventless transitions and raised actions until nothing is left."""
+        limit = self.flow.definition.max_microsteps
+        count = 0
+        while not self.config.done:
+            edges: list[Edge] = []
+            action, data = "", None
+            if self.done_events:
+                action = self.done_events.pop(0)
+            elif self.config.eventless and (edges := self.select("")[0]):
+                pass
+            elif self.raised:
+                action, data = self.raised.pop(0)
             else:
-                kept = [each for each in self.flow.nodes[node.parent].children if each in self.config.active]
-            memory[node.index] = tuple(kept)
-        return memory
+                return
+            count += 1
+            if count > limit:
+                raise self._failed(
+                    f"the flow did not come to rest within {limit} microsteps", "always", "", -1, None,
+                    todo="look for a cycle of `always` or raised actions; nothing was changed",
+                )  # fmt: skip
+            if action:
+                self.event = FlowEvent.of(action, self.user, self.now, data)
+                edges = self.select(action)[0]
+            if edges:
+                yield from self.take(edges)
 
-    def _remember(self, exited: tuple[int, ...]) -> None:
-        self.memory = self._memory(set(exited))
+    def drive(self, calls: Calls) -> None:
+        """Call what a macrostep yields, at once."""
+        answer = None
+        try:
+            while True:
+                answer = self.call(*calls.send(answer))
+        except StopIteration:
+            return
 
-    def _call(self, calls: tuple[tuple[str, Any, Any], ...], phase: str, index: int) -> Any:
+    def call(self, calls: tuple[Call, ...], phase: str, index: int) -> Any:
+        """Call handlers in order; return the last one's answer.
+
+        Raises:
+            FlowStepError: one raised, or waits.
+        """
         answer = None
         for name, function, params in calls:
             self.ctx._params = params
             try:
                 answer = function(self.ctx, self.event)
             except Exception as error:
-                state = self.flow.nodes[index].path
-                raise FlowStepError(
-                    f"{phase} handler {name!r} raised {type(error).__name__}: {error}",
-                    where=f"flow {self.flow.definition.id!r}, state {state!r}",
-                    todo="nothing was changed; fix the handler and send again",
-                    phase=phase,
-                    handler=name,
-                    state=state,
-                    cause=error,
-                ) from error
+                if self.flow.rolls_back:
+                    raise self.failed(error, phase, name, index) from error
+                return self.caught(error, phase, name)
+            if answer is not None and hasattr(answer, "__await__"):
+                getattr(answer, "close", bool)()
+                raise self._failed(
+                    f"{phase} handler {name!r} is async", phase, name, index, None, todo="await flows.send_async(...)"
+                )
         return answer
 
-    def settle(self) -> None:
-        """Take done events, eventless transitions and raised actions until nothing is left."""
-        flow, limit = self.flow, self.flow.definition.max_microsteps
-        count = 0
-        while not self.config.done:
-            if self.done_events:
-                action, data = self.done_events.popleft(), None
-            elif not flow.rests and (edges := self.select("")[0]):
-                action, data = "", edges
-            elif self.raised:
-                action, data = self.raised.popleft()
-            else:
-                return
-            count += 1
-            if count > limit:
-                raise FlowStepError(
-                    f"the flow did not come to rest within {limit} microsteps",
-                    where=f"flow {flow.definition.id!r}, state {self.config.current_state!r}",
-                    todo="look for a cycle of `always` or raised actions; nothing was changed",
-                    phase="always",
-                    state=self.config.current_state,
-                )
-            if action:
-                self.event = FlowEvent.of(action, self.user, self.now, data)
-                edges = self.select(action)[0]
-            if edges:
-                self.take(edges)
+    def caught(self, error: Exception, phase: str, name: str) -> None:
+        """Turn a handler's error into the internal action `error.execution`."""
+        message = f"{type(error).__name__}: {error}"
+        self.raised.append((_ERROR_ACTION, FrozenDict(phase=phase, handler=name, message=message)))
+
+    def failed(self, error: BaseException, phase: str, name: str, index: int) -> FlowStepError:
+        """Return the error that a handler's error becomes."""
+        what = f"{phase} handler {name!r} raised {type(error).__name__}: {error}"
+        return self._failed(what, phase, name, index, error)
+
+    def _failed(
+        self, what: str, phase: str, name: str, index: int, cause: BaseException | None,
+        expected: str = "", todo: str = "nothing was changed; fix the handler and send again",
+    ) -> FlowStepError:  # fmt: skip
+        state = self.flow.nodes[index].path if index >= 0 else self.config.current_state
+        where = f"flow {self.flow.definition.id!r}, state {state!r}"
+        return FlowStepError(
+            what, where=where, expected=expected, todo=todo, phase=phase, handler=name, state=state, cause=cause
+        )
+
+    # -- delayed actions ---------------------------------------------------------------------------------
+
+    def delay(self, instance: int, action: str, data: Any, delay_ms: int, label: str) -> None:
+        """Keep an action for later; for the instance itself it stands as -1, for its id may not be known yet."""
+        number = max((each[1] for each in self.delayed), default=0) + 1
+        target = -1 if instance == self.instance else instance
+        self.delayed = (*self.delayed, (self.now + delay_ms, number, target, action, data, label, self.user))
+
+    def cancel(self, label: str) -> None:
+        """Drop the delayed actions of a label."""
+        self.delayed = tuple([each for each in self.delayed if each[5] != label])
 
 
-def step(flow: CompiledFlow, image: Image, event: FlowEvent, *, subject: str = "") -> Run | GuardFailed | InvalidAction:
+def prepare(
+    flow: CompiledFlow, image: Image, event: FlowEvent, *, subject: str = "", instance: int = -1
+) -> tuple[Run, list[Edge]] | GuardFailed | InvalidAction:
+    """Choose what an action does, without doing it: the run and its transitions, or why nothing happens."""
+    action = event["action"]
+    config = image.config
+    if config.done or not flow.candidates(config, action):
+        return InvalidAction(action, config.current_state)
+    run = Run(flow, image, subject, event, instance)
+    edges, failures = run.select(action)
+    if not edges:
+        guard, reason = failures[0]
+        return GuardFailed(guard, reason, tuple(failures))
+    return run, edges
+
+
+def step(
+    flow: CompiledFlow, image: Image, event: FlowEvent, *, subject: str = "", instance: int = -1
+) -> Run | GuardFailed | InvalidAction:
     """Take one action to its end on a copy.
+
+    Args:
+        flow: the compiled definition.
+        image: the instance as it is.
+        event: the action, with user, timestamp and data.
+        subject: what the instance is about, for `ctx.subject()`.
+        instance: its id, for `ctx.instance()`.
 
     Returns:
         The finished run, whose `image()` and outbox the caller commits; or the reason why nothing happens.
@@ -249,29 +301,61 @@ def step(flow: CompiledFlow, image: Image, event: FlowEvent, *, subject: str = "
     Raises:
         FlowStepError: a handler raised, or the flow does not come to rest; the image is as it was.
     """
-    action = event["action"]
-    config = image.config
-    if config.done or not flow.candidates(config, action):
-        return InvalidAction(action, config.current_state)
-    run = Run(flow, image, subject, event)
-    edges, failures = run.select(action)
-    if not edges:
-        guard, reason = failures[0]
-        return GuardFailed(guard, reason, tuple(failures))
-    run.take(edges)
-    run.settle()
+    chosen = prepare(flow, image, event, subject=subject, instance=instance)
+    if not isinstance(chosen, tuple):
+        return chosen
+    run, edges = chosen
+    if len(edges) == 1 and not run.timers and not flow.remembers and edges[0].targets:
+        edge = edges[0]
+        plan = flow.plan(run.config, edges, run.memory)
+        if plan.quiet:
+            _take_quietly(run, edge, plan)
+            if run.raised or run.config.eventless:
+                run.drive(run.settle())
+            return finish(run)
+    run.drive(run.take(edges))
+    run.drive(run.settle())
+    return finish(run)
+
+
+def _take_quietly(run: Run, edge: Edge, plan: Plan) -> None:
+    """Do what `take` does where no timer ends or begins and nothing is done: the common case."""
+    nodes = run.flow.nodes
+    for index in plan.exited:
+        if nodes[index].exit:
+            run.call(nodes[index].exit, "exit", index)
+    if edge.actions:
+        run.call(edge.actions, "action", edge.source)
+    run.exited, run.entered, run.config = plan.exited, plan.entered, plan.config
+    for index in plan.entered:
+        if nodes[index].enter:
+            run.call(nodes[index].enter, "enter", index)
+
+
+def choose(
+    flow: CompiledFlow, image: Image, event: FlowEvent, *, subject: str = "", instance: int = -1
+) -> tuple[Run, list[Edge]]:
+    """Choose the eventless transitions of an instance at rest; the list is empty where none holds."""
+    run = Run(flow, image, subject, event, instance)
+    return run, run.select("")[0] if image.config.eventless else []
+
+
+def finish(run: Run) -> Run:
+    """Drop what a flow that is done waits for no more."""
     if run.config.done:
-        run.timers = ()
+        run.timers, run.delayed = (), ()
     return run
 
 
-def begin(flow: CompiledFlow, context: FrozenDict, event: FlowEvent, *, subject: str = "") -> Run:
-    """Enter the initial states; a handler that raises leaves nothing behind."""
+def begin(flow: CompiledFlow, context: FrozenDict, event: FlowEvent, *, subject: str = "", instance: int = -1) -> Run:
+    """Enter the initial states; a handler that raises leaves nothing behind.
+
+    Raises:
+        FlowStepError: an entry handler raised.
+    """
     active = frozenset(flow.enter_set((0,), set(), {}))
     config = flow.config(active)
-    run = Run(flow, Image(config, context, {}, ()), subject, event)
-    run.enter(Plan((), tuple(sorted(active)), config))
-    run.settle()
-    if run.config.done:
-        run.timers = ()
-    return run
+    run = Run(flow, Image(config, context, {}, ()), subject, event, instance)
+    run.drive(run.enter(Plan((), tuple(sorted(active)), config)))
+    run.drive(run.settle())
+    return finish(run)

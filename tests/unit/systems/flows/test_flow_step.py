@@ -200,7 +200,16 @@ def test_history_restores_what_it_recorded(kind, expected):
 
 def test_always_runs_until_stable_and_a_cycle_is_rolled_back():
     flow, image = started(
-        {"id": "c", "initial": "a", "states": {"a": {"on": {"go": "b"}}, "b": {"always": "c"}, "c": {"always": "b"}}}
+        {
+            "id": "c",
+            "initial": "a",
+            "states": {
+                "a": {"on": {"go": "b"}},
+                "b": {"always": {"target": "c", "guard": "yes"}},
+                "c": {"always": "b"},
+            },
+        },
+        yes=lambda c, e: True,
     )
     with pytest.raises(FlowError, match="come to rest"):
         send(flow, image, "go")

@@ -1,0 +1,408 @@
+"""The tick: due timers, then queued actions, then eventless transitions, in rounds; one failure never stops others."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tickwright.systems.contracts.events import FlowFinished, FlowRejected, FlowTransitioned
+from tickwright.systems.flows.bulk import Job, Where
+from tickwright.systems.flows.errors import FlowError
+from tickwright.systems.flows.guards import parts_of
+from tickwright.systems.flows.results import GuardFailed, TransitionResult
+from tickwright.systems.flows.stepper import REJECTIONS, Stepper
+from tickwright.systems.flows.store import FlowStore, Queued
+from tickwright.systems.flows.table import FlowTable
+from tickwright.systems.flows.ticket import SUCCESS, Ticket
+from tickwright.systems.flows.timers import Bucket
+
+__all__ = ["Advancer"]
+
+_ROUNDS = 64
+_TOGETHER = 64  # queued actions and timers from here on are stepped as a batch
+Due = tuple[int, int, int]
+
+
+class Advancer:
+    """Advances the instances of a store by one tick."""
+
+    def __init__(self, store: FlowStore, stepper: Stepper) -> None:
+        self.store = store
+        self.stepper = stepper
+
+    def advance(self) -> None:
+        """Take due timers, then queued actions, then eventless transitions; what those send, in further rounds."""
+        store = self.store
+        held: list[tuple[int, Due]] = []
+        later: list[Queued | Ticket] = []
+        fired: Counter[tuple[int, int, int]] = Counter()
+        store.calendar.sweep_if_grown(self._waits, self._waiting)
+        for number in range(_ROUNDS):
+            self._fire_due(held, fired)
+            store.deliver()
+            store.running, store.queue = store.queue, deque()
+            while store.running:
+                self._take_next(later)
+            store.deliver()
+            if number == 0:
+                self._take_always()
+                store.deliver()
+            if not store.queue and (store.calendar.next_deadline() or store.world.now() + 1) > store.world.now():
+                break
+        store.queue.extendleft(reversed(later))
+        for deadline, (instance, node, place) in held:
+            store.calendar.add(deadline, instance, node, place)
+
+    def drain(self, instance: int) -> None:
+        """Take an instance's queued actions now, in order."""
+        store = self.store
+        for name in ("running", "queue"):
+            kept: deque[Queued | Ticket] = deque()
+            mine: list[Queued | tuple[Ticket, int]] = []
+            for each in getattr(store, name):
+                if isinstance(each, Ticket):
+                    kept.append(each)
+                    places = np.flatnonzero(each.ids == instance).tolist()
+                    mine += [(each, at) for at in places if each.taken is None or not each.taken[at]]
+                elif each[0] == instance:
+                    mine.append(each)
+                else:
+                    kept.append(each)
+            if not mine:
+                continue
+            setattr(store, name, kept)
+            for one in mine:
+                if isinstance(one[0], Ticket):
+                    ticket, at = one[0], int(one[1])
+                    ticket.take(at)
+                    self._take_place(ticket, at)
+                else:
+                    self._try(one)
+
+    # -- queued actions ----------------------------------------------------------------------------------
+
+    def _take_next(self, later: list[Queued | Ticket]) -> None:
+        running, locked = self.store.running, self.store.locked
+        first = running.popleft()
+        if isinstance(first, Ticket):
+            self._take_ticket(first, later)
+            return
+        if first[0] in locked:
+            later.append(first)
+            return
+        together = [first]
+        while running and _joins(first, running[0]) and running[0][0] not in locked:  # type: ignore[index]
+            together.append(running.popleft())  # type: ignore[arg-type]
+        if len(together) < _TOGETHER:
+            for each in together:
+                self._try(each)
+            return
+        ids = np.array([each[0] for each in together], np.int64)
+        self._take_ticket(Ticket(ids, [each[1] for each in together], first[3]), later)
+
+    def _try(self, queued: Queued) -> TransitionResult | Exception:
+        instance, action, data, user = queued
+        try:
+            table, row, number = self.store.locate(instance)
+            return self.stepper.take(table, row, number, action, data, user)
+        except FlowError as error:
+            return error
+
+    def _take_place(self, ticket: Ticket, at: int) -> None:
+        instance = int(ticket.ids[at])
+        result = self._try((instance, ticket.action(at), None, ticket.user))
+        try:
+            table, row, _ = self.store.locate(instance)
+            revision = int(table.cells.revision[row])
+        except FlowError:
+            revision = 0
+        ticket.note(at, result, revision)
+
+    def _take_ticket(self, ticket: Ticket, later: list[Queued | Ticket]) -> None:
+        """Step a ticket: an id that is named twice takes its actions in the order given, one pass each."""
+        waiting = self._put_off(ticket, later)
+        for places in _passes(ticket.ids, waiting):
+            for table, some in self._by_table(ticket, places):
+                rest = [] if table is None else self._dense(ticket, table, some)
+                for at in some if table is None or rest is None else np.concatenate(rest) if rest else ():
+                    self._take_place(ticket, int(at))
+        ticket.done = True
+        self.store.audit.append_batch(ticket, self.store.world.now())
+        if self.store.listened:
+            self._tell(ticket)
+
+    def _put_off(self, ticket: Ticket, later: list[Queued | Ticket]) -> NDArray[np.int64] | None:
+        """Leave what waits for an async handler to a later tick; return the places to step, None for all."""
+        if ticket.taken is None and not self.store.locked:
+            return None
+        left = np.ones(len(ticket), np.bool_) if ticket.taken is None else ~ticket.taken
+        for at in np.flatnonzero(left & np.isin(ticket.ids, list(self.store.locked))).tolist():
+            left[at] = False
+            later.append((int(ticket.ids[at]), ticket.action(at), None, ticket.user))
+        return np.flatnonzero(left)
+
+    def _by_table(self, ticket: Ticket, places: NDArray[np.int64] | None) -> Iterator[tuple[FlowTable | None, Any]]:
+        """Yield (table, places) for each definition; table None for ids that are no instances."""
+        ids = ticket.ids if places is None else ticket.ids[places]
+        if not len(ids):
+            return
+        tops = ids >> 32
+        first = int(tops[0])
+        numbers = [first] if int(tops.min()) == int(tops.max()) else np.unique(tops).tolist()
+        for number in numbers:
+            table = self.store.tables[number] if 0 <= number < len(self.store.tables) else None
+            if len(numbers) == 1:
+                yield table, slice(0, len(ids)) if places is None else places
+            else:
+                at = np.flatnonzero(tops == number)
+                yield table, at if places is None else places[at]
+
+    def _dense(self, ticket: Ticket, table: FlowTable, places: Where) -> list[NDArray[np.int64]] | None:
+        """Step what can be stepped by columns; return the places left, None for all of them."""
+        if not table.dense.usable:
+            return None
+        whole = isinstance(places, slice)
+        ids = ticket.ids[places]
+        rows, fits = table.rows_of(ids)
+        stray: list[NDArray[np.int64]] = []
+        if fits is not None:
+            numbers = np.arange(len(ticket)) if isinstance(places, slice) else places
+            stray, places, rows = [numbers[~fits]], numbers[fits], rows[fits]  # type: ignore[index]
+        ticket.stepped_by(table.dense, None if whole and fits is None else _numbers(places))
+        codes = _codes(ticket, table, places)
+        now = self.store.world.now()
+        job = Job(ticket, now, table.chunks, self.store.calendar.add_group)
+        rest = table.dense.step(table.cells, rows, places, codes, job) if _length(rows) else []
+        self._clear_delayed(table)
+        return [*rest, *stray]
+
+    @staticmethod
+    def _clear_delayed(table: FlowTable) -> None:
+        for instance in list(table.delayed):
+            row = table.row_of(instance)
+            if row >= 0 and table.cells.state[row] >= 0 and table.flow.config_list[table.cells.state[row]].done:
+                del table.delayed[instance]
+
+    def _tell(self, ticket: Ticket) -> None:
+        """Send the events of a vectorised step, if somebody subscribed to them."""
+        store = self.store
+        moved, refused, ended = (store.hears(kind) for kind in (FlowTransitioned, FlowRejected, FlowFinished))
+        if not (moved or refused or ended):
+            return
+        for at, instance in enumerate(ticket.ids.tolist()):
+            if at in ticket.reasons:
+                continue  # told when it was stepped
+            table, _, _ = store.locate(instance)
+            definition, name, action = table.flow.definition.id, str(instance), ticket.action(at)
+            result = ticket.result(at)
+            if ticket.columns["status"][at] != SUCCESS:
+                reason = result.reason if isinstance(result, GuardFailed) else ""
+                state = table.flow.config_list[ticket.state()[at]].current_state
+                kind = REJECTIONS[type(result)]
+                store.tell(
+                    FlowRejected(
+                        definition=definition, instance=name, state=state, action=action, result=kind, reason=reason
+                    )
+                )
+                continue
+            after = table.flow.config_list[ticket.state()[at]]
+            record = next(
+                found for chunk in reversed(table.chunks) if (found := chunk.record(instance)) is not None
+                and found[5] == ticket.columns["revision"][at]
+            )  # fmt: skip
+            store.tell(
+                FlowTransitioned(
+                    definition=definition, instance=name, from_=record[0], to=after.current_state, action=action
+                )
+            )
+            if after.done:
+                leaf = table.flow.nodes[after.leaves[0]].definition
+                output = leaf.output if leaf.output is not None else table.flow.definition.output
+                store.tell(FlowFinished(definition=definition, instance=name, state=after.current_state, output=output))
+
+    # -- timers ------------------------------------------------------------------------------------------
+
+    def _fire_due(self, held: list[tuple[int, Due]], fired: Counter[Due]) -> None:
+        """Fire what is due, by (deadline, instance, order in the definition); what it starts may be due as well.
+
+        Args:
+            held: takes what has to wait for the next tick.
+            fired: how often each instance or group has fired in this tick.
+        """
+        store = self.store
+        while (due := store.calendar.take_due(store.world.now())) is not None:
+            self._fire(due[0], due[1], held, fired)
+
+    def _fire(self, deadline: int, bucket: Bucket, held: list[tuple[int, Due]], fired: Counter[Due]) -> None:
+        store = self.store
+        single = list(bucket.single)
+        for table, node, place, ids in self._groups(bucket):
+            rest = ids
+            if len(ids) >= _TOGETHER:
+                key = (-1 - table.number, node, place)
+                fired[key] += 1
+                if fired[key] <= table.flow.definition.max_microsteps:
+                    rest = self._fire_dense(table, deadline, node, place, ids)
+                else:
+                    for instance in ids.tolist():
+                        self._hold(table, instance, (deadline, node, place), held)
+                    continue
+            single += [(instance, node, place) for instance in rest.tolist()]
+        for instance, node, place in sorted(single):
+            timer = (deadline, node, place)
+            table = store.tables[instance >> 32]
+            row = table.row_of(instance)
+            if row < 0 or table.cells.state[row] < 0 or not table.waits(row, instance, timer):
+                continue  # the state was left, or the timer was started anew
+            fired[instance, 0, 0] += 1
+            endless = fired[instance, 0, 0] > table.flow.definition.max_microsteps
+            if instance in store.locked or endless:  # timers that start each other go on in the next tick
+                self._hold(table, instance, timer, held)
+                continue
+            try:
+                self.stepper.fire(table, row, instance, timer)
+            except FlowError:
+                self._hold(table, instance, timer, held)  # it is as it was; the next tick tries again
+
+    @staticmethod
+    def _hold(table: FlowTable, instance: int, timer: Due, held: list[tuple[int, Due]]) -> None:
+        table.held.add((instance, *timer))
+        held.append((timer[0], (instance, *timer[1:])))
+
+    def _groups(self, bucket: Bucket) -> Iterator[tuple[FlowTable, int, int, NDArray[np.int64]]]:
+        """Yield the groups of one (definition, timer) together, each instance once."""
+        found: dict[tuple[int, int, int], list[NDArray[np.int64]]] = {}
+        for ids, node, place in bucket.groups:
+            found.setdefault((int(ids[0]) >> 32, node, place), []).append(ids)
+        for (number, node, place), parts in found.items():
+            ids = parts[0] if len(parts) == 1 else np.unique(np.concatenate(parts))
+            yield self.store.tables[number], node, place, ids
+
+    def _fire_dense(
+        self, table: FlowTable, deadline: int, node: int, place: int, ids: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Fire a clocked flow's timer by columns; return the instances left to the scalar step."""
+        if self.store.locked:
+            return ids
+        rows, fits = table.rows_of(ids)
+        if fits is not None:
+            ids, rows = ids[fits], rows[fits]  # type: ignore[index]
+        waits = table.waiting(rows, deadline, node, place)
+        if not waits.all():
+            ids = ids[waits]
+            rows, _ = table.rows_of(ids)
+        if not len(ids):
+            return ids
+        cells = table.cells
+        late = ids[cells.updated[rows] > deadline]
+        if len(late):  # something happened after the deadline: those carry on from then, one by one
+            ids = ids[cells.updated[rows] <= deadline]
+            rows, _ = table.rows_of(ids)
+            if not len(ids):
+                return late
+        ticket = Ticket(ids, table.flow.nodes[node].after[place][2], "")
+        ticket.stepped_by(table.dense, None)
+        job = Job(ticket, deadline, table.chunks, self.store.calendar.add_group)
+        code = table.dense.number[str(ticket.actions)]
+        rest = table.dense.step(cells, rows, slice(0, len(ids)), code, job)
+        left = np.concatenate(rest) if rest else np.empty(0, np.int64)
+        ticket.reasons = dict.fromkeys(left.tolist(), GuardFailed("", ""))  # told by the scalar step
+        self.store.audit.append_batch(ticket, deadline)
+        if self.store.listened:
+            self._tell(ticket)
+        return np.concatenate([ids[left], late])
+
+    def _waits(self, deadline: int, entry: Due) -> bool:
+        table = self.store.tables[entry[0] >> 32]
+        row = table.row_of(entry[0])
+        return row >= 0 and table.cells.state[row] >= 0 and table.waits(row, entry[0], (deadline, *entry[1:]))
+
+    def _waiting(self, deadline: int, group: tuple[NDArray[np.int64], int, int]) -> NDArray[np.bool_]:
+        ids, node, place = group
+        table = self.store.tables[int(ids[0]) >> 32]
+        if table.cells.entered is None:
+            return np.array([self._waits(deadline, (i, node, place)) for i in ids.tolist()], np.bool_)
+        rows, fits = table.rows_of(ids)
+        if fits is None:
+            return table.waiting(rows, deadline, node, place)
+        found = np.zeros(len(ids), np.bool_)
+        found[fits] = table.waiting(rows[fits], deadline, node, place)  # type: ignore[index]
+        return found
+
+    # -- eventless transitions ---------------------------------------------------------------------------
+
+    def _take_always(self) -> None:
+        """Take `always` whose guards came to hold without an action, such as those that read the clock."""
+        for table in self.store.tables:
+            if table.flow.rests:
+                continue
+            asks = [config.index for config in table.flow.config_list if config.eventless and _may_turn(table, config)]
+            if not asks:
+                continue
+            for row in np.flatnonzero(np.isin(table.cells.state[: table.count], asks)).tolist():
+                instance = int(table.cells.ids[row])
+                if instance not in self.store.locked:
+                    try:
+                        self.stepper.always(table, row, instance)
+                    except FlowError:
+                        continue  # in the audit stream
+
+
+def _may_turn(table: FlowTable, config: Any) -> bool:
+    """Return whether an eventless transition could hold now that did not when the last step ended."""
+    edges = [edge for index in config.active for edge in table.flow.nodes[index].always]
+    return any(parts_of(edge.checks) is None for edge in edges)
+
+
+def _joins(first: Queued, each: Queued | Ticket) -> bool:
+    """Return whether a queued action can be stepped in one batch with another: no data, the same user."""
+    return not isinstance(each, Ticket) and each[2] is None and first[2] is None and each[3] == first[3]
+
+
+def _passes(ids: NDArray[np.int64], waiting: NDArray[np.int64] | None) -> Iterator[NDArray[np.int64] | None]:
+    """Yield places such that no pass names an id twice and each id's places come in order; None: all at once."""
+    mine = ids if waiting is None else ids[waiting]
+    if len(mine) < 2 or bool((mine[1:] > mine[:-1]).all()):
+        yield waiting
+        return
+    order = np.argsort(mine, kind="stable")
+    ordered = mine[order]
+    new = np.concatenate([[True], ordered[1:] != ordered[:-1]])
+    if new.all():
+        yield waiting
+        return
+    starts = np.flatnonzero(new)
+    turn = np.empty(len(mine), np.int64)
+    turn[order] = np.arange(len(mine)) - np.repeat(starts, np.diff(np.append(starts, len(mine))))
+    for number in range(int(turn.max()) + 1):
+        places = np.flatnonzero(turn == number)
+        yield places if waiting is None else waiting[places]
+
+
+def _codes(ticket: Ticket, table: FlowTable, places: Where) -> int | NDArray[np.int16]:
+    """Return the numbers of a ticket's actions, one for all or one per place."""
+    dense = table.dense
+    unknown, own = len(dense.names), table.flow.action_number
+    actions = ticket.actions
+    if isinstance(actions, str):
+        return own.get(actions, unknown)
+    if isinstance(actions, np.ndarray) and actions.dtype.kind in "iu":
+        given = actions[places]
+        if len(given) and int(given.min()) >= 0 and int(given.max()) < len(own):
+            return given
+        return np.where((given >= 0) & (given < len(own)), given, unknown)
+    some = actions[places] if isinstance(places, slice) else [actions[i] for i in places.tolist()]
+    get = own.get
+    return np.array([get(each, unknown) for each in some], np.int16)
+
+
+def _numbers(places: Where) -> NDArray[np.int64]:
+    return np.arange(places.start, places.stop) if isinstance(places, slice) else places
+
+
+def _length(rows: Where) -> int:
+    return rows.stop - rows.start if isinstance(rows, slice) else len(rows)

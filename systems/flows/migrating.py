@@ -1,0 +1,112 @@
+"""Moving instances to the states that a newer definition has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tickwright.systems.contracts.events import FlowFinished, FlowTransitioned
+from tickwright.systems.contracts.json import FrozenDict, freeze
+from tickwright.systems.flows.compiled import Config
+from tickwright.systems.flows.errors import FlowError
+from tickwright.systems.flows.replay import MIGRATE
+from tickwright.systems.flows.store import FlowStore
+from tickwright.systems.flows.structure import StateType
+from tickwright.systems.flows.table import FlowTable
+
+__all__ = ["ContextFn", "migrate_one", "plan_migration"]
+
+ContextFn = Callable[[dict[str, Any]], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """One instance's way: nothing is written until every one is known."""
+
+    table: FlowTable
+    row: int
+    instance: int
+    before: str
+    config: Config
+    context: FrozenDict
+    typed: dict[str, Any]
+
+
+def plan_migration(
+    store: FlowStore, instance: int | str, state_map: Mapping[str, str], context_fn: ContextFn | None
+) -> _Move:
+    """Work out where an instance goes.
+
+    Raises:
+        FlowError: its state has no place in the definition, or its new context is no JSON or does not fit.
+    """
+    table, row, number = store.locate(instance)
+    store.check_free(number)
+    state = int(table.cells.state[row])
+    before = table.lost.get(number, "") if state < 0 else table.flow.config_list[state].current_state
+    name = state_map.get(before, before)
+    target = table.flow.by_path.get(name, -1)
+    if target < 1 or table.flow.nodes[target].kind is StateType.HISTORY:
+        known = ", ".join(p for p in table.flow.by_path if p)
+        raise FlowError(
+            f"no state for {before!r}: it goes to {name!r}",
+            where=f"instance {number} of flow {table.flow.definition.id!r}",
+            expected=known[:200],
+            todo=f"name its new state, {{{before!r}: ...}}",
+        )
+    if state >= 0 and target in table.flow.config_list[state].active:
+        config = table.flow.config_list[state]  # it is there already: its regions and inner states stay
+    else:
+        config = table.flow.config(frozenset(table.flow.enter_set((target,), set(), {})))
+    context = table.context(row, number)
+    if context_fn is not None:
+        context = freeze(context_fn(dict(context)), "context")
+        if not isinstance(context, FrozenDict):
+            raise FlowError("the new context is no object", expected="context_fn returns a dict")
+        context = FrozenDict({**{name: table.defaults[name] for name in table.cells.values}, **context})
+    return _Move(table, row, number, before, config, context, table.typed(context))
+
+
+def migrate_one(store: FlowStore, move: _Move) -> None:
+    """Write what `plan_migration` worked out: state, context, timers begun anew, a line in the history."""
+    table, row, instance, config = move.table, move.row, move.instance, move.config
+    cells, now = table.cells, store.world.now()
+    revision = int(cells.revision[row]) + 1
+    cells.state[row], cells.revision[row], cells.updated[row] = config.index, revision, now
+    for name, value in move.typed.items():
+        cells.values[name][row] = value
+    table.contexts[instance] = move.context
+    for kept in (table.lost, table.memories, table.timers, table.delayed):
+        kept.pop(instance, None)
+    if cells.entered is not None:
+        cells.entered[row] = now
+    cells.moved(slice(row, row + 1))
+    data = FrozenDict(context=move.context)
+    to = config.current_state
+    table.records.setdefault(instance, []).append((move.before, to, MIGRATE, now, data, revision, "", (), ()))
+    _start_timers(store, move, now)
+    definition = table.flow.definition.id
+    if store.listened:
+        store.tell(
+            FlowTransitioned(definition=definition, instance=str(instance), from_=move.before, to=to, action=MIGRATE)
+        )
+        if config.done:
+            store.tell(FlowFinished(definition=definition, instance=str(instance), state=to))
+
+
+def _start_timers(store: FlowStore, move: _Move, now: int) -> None:
+    """Begin the fixed timers of the new states; delays that a handler computes begin with the next entry."""
+    table = move.table
+    if move.config.done:
+        return
+    timers = [
+        (now + delay, node, place)
+        for node in sorted(move.config.active)
+        for place, (delay, _, _) in enumerate(table.flow.nodes[node].after)
+        if isinstance(delay, int)
+    ]
+    for deadline, node, place in timers:
+        store.calendar.add(deadline, move.instance, node, place)
+    if timers and table.cells.entered is None:
+        table.timers[move.instance] = tuple(timers)
