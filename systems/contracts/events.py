@@ -6,7 +6,7 @@ A feature publishes with `emit(world, event)`; the hooks feature drains the queu
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
+from enum import StrEnum
 from functools import reduce
 from operator import or_
 from types import MappingProxyType
@@ -54,7 +54,7 @@ __all__ = [
 RESERVED_PREFIXES = frozenset({"note", "tool", "agent", "flow", "pipeline"})
 
 
-class EventTiming(Enum):
+class EventTiming(StrEnum):
     """When an event's handlers run: BEFORE may cancel and modify, AFTER only hears of it."""
 
     BEFORE = "before"

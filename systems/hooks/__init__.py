@@ -2,6 +2,7 @@
 
 from tickwright.systems.contracts.events import CustomEvent, EventTiming
 from tickwright.systems.contracts.ports import Outcome, PluginContext
+from tickwright.systems.hooks.components import Subscription, SubscriptionHandler
 from tickwright.systems.hooks.context import HookContext
 from tickwright.systems.hooks.errors import (
     EventPayloadError,
@@ -43,7 +44,9 @@ __all__ = [
     "PluginContext",
     "Priority",
     "ReservedEventError",
+    "Subscription",
     "SubscriptionHandle",
+    "SubscriptionHandler",
     "UnknownEventError",
     "compile_glob",
 ]

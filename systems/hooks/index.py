@@ -6,7 +6,7 @@ from bisect import insort
 from operator import attrgetter
 from typing import Any, TypeAlias
 
-from tickwright.systems.contracts.events import CustomEvent, HookEvent
+from tickwright.systems.contracts.events import CustomEvent, EventTiming, HookEvent
 from tickwright.systems.hooks.globs import Glob
 from tickwright.systems.hooks.names import CUSTOM
 from tickwright.systems.hooks.types import BatchHandler
@@ -21,8 +21,8 @@ class Entry:
     """One live subscription, as dispatch sees it; its columns are the entity's component `Subscription`."""
 
     __slots__ = (
-        "batch", "call", "ctx", "entity", "event", "fail_closed", "glob", "group", "key", "label", "live", "once",
-        "order", "owner", "plain",
+        "batch", "call", "ctx", "entity", "event", "fail_closed", "glob", "group", "key", "label", "live",
+        "occurrence", "once", "order", "owner", "plain", "timing",
     )  # fmt: skip
 
     def __init__(self, event: str, call: Any, *, order: tuple[int, int], entity: int = 0) -> None:
@@ -39,6 +39,8 @@ class Entry:
         self.fail_closed = False
         self.live = True
         self.key = 0
+        self.occurrence = 0
+        self.timing = EventTiming.AFTER
         self.batch: BatchHandler | None = None
         self.plain = True
 

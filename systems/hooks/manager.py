@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import msgspec
 
-from tickwright.ecs_core import App, TaskResult, World
+from tickwright.ecs_core import App, Entity, TaskResult, World
 from tickwright.systems.contracts.events import CORE_EVENTS, CustomEvent, Emitted, EventTiming, HookEvent, emit
 from tickwright.systems.contracts.ports import Outcome
 from tickwright.systems.contracts.schema import Check, Schema, SchemaError, compile_schema
@@ -20,6 +20,7 @@ from tickwright.systems.hooks.failures import HookErrors
 from tickwright.systems.hooks.index import Entry
 from tickwright.systems.hooks.names import check_emittable, check_event, timing_of
 from tickwright.systems.hooks.rounds import Rounds
+from tickwright.systems.hooks.rows import SubscriptionRows
 from tickwright.systems.hooks.table import HookTable
 from tickwright.systems.hooks.types import BatchHandler, Handler, HookConfig
 
@@ -28,18 +29,24 @@ __all__ = ["Hooks", "SubscriptionHandle"]
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionHandle:
-    """What `Hooks.on` returns.
+    """What `Hooks.on` returns."""
 
-    Attributes:
-        id: the subscription's id as text, as plugins and JSON see it.
-    """
-
-    id: str
+    _entry: Entry
     _hooks: Hooks
+
+    @property
+    def id(self) -> str:
+        """The subscription's id as text, as plugins and JSON see it."""
+        return str(self._entry.entity)
+
+    @property
+    def entity(self) -> Entity:
+        """The entity that has the component `Subscription`."""
+        return Entity(self._entry.entity)
 
     def off(self) -> None:
         """Unsubscribe; a second time does nothing."""
-        self._hooks.off(self.id)
+        self._hooks.off(self)
 
     def __repr__(self) -> str:
         return f"SubscriptionHandle({self.id!r})"
@@ -66,9 +73,9 @@ class Hooks:
         self.errors = HookErrors()
         self.rounds = Rounds()
         self._table = HookTable(self.errors, self.now)
-        self._table.calls_ended = self._end
+        self.rows = SubscriptionRows(world, self._table, self.context)
+        self._table.calls_ended = self.rows.end
         self._table.start_task = self._start_task
-        self._entries: dict[int, Entry] = {}
         self._contexts: dict[str, HookContext] = {}
         self._schemas: dict[str, Check] = {}
         self._declared: dict[str, str] = {}
@@ -117,12 +124,9 @@ class Hooks:
     ) -> SubscriptionHandle:
         """Do as `on` does, with the settings in one value."""
         entry = self._table.entry(event, handler, config, key=key)
-        entry.owner = owner = owner or self._world.current_owner
-        entry.ctx = self.context(owner)
-        entry.entity = entry.order[1]
-        self._entries[entry.entity] = entry
-        self._table.add(entry)
-        return SubscriptionHandle(str(entry.entity), self)
+        entry.owner = owner or self._world.current_owner
+        self.rows.add(entry)
+        return SubscriptionHandle(entry, self)
 
     def off(
         self,
@@ -145,7 +149,7 @@ class Hooks:
             if (group is None or entry.group == group) and (owner is None or entry.owner == owner)
         ]
         for entry in ended:
-            self._end(entry)
+            self.rows.end(entry)
         return len(ended)
 
     def release(self, owner: str) -> None:
@@ -160,8 +164,8 @@ class Hooks:
     def subscriptions(self, *, event: str | None = None, owner: str | None = None) -> list[SubscriptionHandle]:
         """Return the live subscriptions, in the order in which they were made."""
         return [
-            SubscriptionHandle(str(number), self)
-            for number, entry in self._entries.items()
+            SubscriptionHandle(entry, self)
+            for entry in self.rows.entries.values()
             if (event is None or entry.event == event) and (owner is None or entry.owner == owner)
         ]
 
@@ -180,7 +184,7 @@ class Hooks:
         check_emittable(name)
         check = compile_schema(schema, where=f"event {name!r}") if schema is not None else None
         if timing is not timing_of(name, self._table.timings) and any(
-            entry.event == name for entry in self._entries.values()
+            entry.event == name for entry in self.rows.entries.values()
         ):
             raise HandlerError(
                 f"{name!r} has subscribers already", expected="its timing declared first", todo="register it in build()"
@@ -246,7 +250,7 @@ class Hooks:
     def matching(self, event: HookEvent) -> list[SubscriptionHandle]:
         """Return who would hear of the event, in the order of calls."""
         entries = self._table.index.matching(event)
-        return [SubscriptionHandle(str(entry.entity), self) for entry in entries]
+        return [SubscriptionHandle(entry, self) for entry in entries]
 
     # what plugins see
 
@@ -263,18 +267,13 @@ class Hooks:
         log_as(owner, level, message)
 
     def __repr__(self) -> str:
-        return f"Hooks({len(self._entries)} subscriptions, {self.errors.total} failures)"
+        return f"Hooks({len(self.rows.entries)} subscriptions, {self.errors.total} failures)"
 
     def _candidates(self, text: str | None) -> list[Entry]:
         if text is None:
-            return list(self._entries.values())
-        entry = self._entries.get(int(text)) if text.isascii() and text.isdigit() else None
+            return list(self.rows.entries.values())
+        entry = self.rows.entries.get(int(text)) if text.isascii() and text.isdigit() else None
         return [] if entry is None else [entry]
-
-    def _end(self, entry: Entry) -> None:
-        """Take a subscription out; a second time does nothing."""
-        if self._entries.pop(entry.entity, None) is not None:
-            self._table.remove(entry)
 
     def _event(self, name: str, payload: Any) -> HookEvent:
         check_event(name)

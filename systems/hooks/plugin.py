@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
 
-from tickwright.ecs_core import App, Plugin, Res, Time, Update, World
+from tickwright.ecs_core import App, Changed, Entity, Mut, Objects, Or, Plugin, Query, Res, ResMut, Time, Update, World
 from tickwright.systems.contracts.events import Decided, Emitted, EventTiming, HookEvent
 from tickwright.systems.contracts.ports import Dispatcher, Handlers
 from tickwright.systems.contracts.sets import UpdateSet
+from tickwright.systems.hooks.components import Subscription, SubscriptionHandler
 from tickwright.systems.hooks.errors import HookCycleError
 from tickwright.systems.hooks.manager import Hooks
 from tickwright.systems.hooks.rounds import MAX_ROUNDS
 
-__all__ = ["HooksPlugin", "has_events", "tell_after", "tell_before"]
+__all__ = ["HooksPlugin", "follow_subscriptions", "has_events", "tell_after", "tell_before"]
 
 
 class HooksPlugin(Plugin):
@@ -46,13 +48,28 @@ class HooksPlugin(Plugin):
         app.configure_sets(Update, *sets, UpdateSet.FLOWS, UpdateSet.GENERATION, chained=True)
         # one round more than may bring events, so that the error that names them is raised
         app.add_subschedule(Update, sets, repeat_while=has_events, max_rounds=MAX_ROUNDS + 1)
-        app.add_systems(Update, tell_before, in_set=UpdateSet.HOOKS_BEFORE)
+        app.add_systems(Update, follow_subscriptions, in_set=UpdateSet.HOOKS_BEFORE)
+        app.add_systems(Update, tell_before, after=follow_subscriptions, in_set=UpdateSet.HOOKS_BEFORE)
         app.add_systems(Update, tell_after, in_set=UpdateSet.HOOKS_AFTER)
+
+
+ChangedRows: TypeAlias = Query[
+    tuple[Entity, Mut[Subscription], Objects[SubscriptionHandler]],
+    Or[Changed[Subscription], Changed[SubscriptionHandler]],
+]
+
+
+def follow_subscriptions(hooks: ResMut[Hooks], changed: ChangedRows) -> None:
+    """Take in subscriptions that somebody spawned or wrote."""
+    if not changed.is_empty():
+        rows: Any = changed.rows()  # one object a row, where a chunk has a sequence of them
+        hooks.rows.follow(rows)
 
 
 def tell_before(world: World) -> None:
     """Decide the queued before-events, and send what came of each as `Decided`."""
     hooks = world.resource(Hooks)
+    hooks.rows.settle()
     events = hooks.drain(EventTiming.BEFORE)
     hooks.rounds.begin(world.resource(Time).tick)
     hooks.rounds.note(events)

@@ -47,8 +47,10 @@ class HookTable:
         self.start_task: Callable[[Entry, HookEvent, Awaitable[Any]], None] | None = None
         self._now = now
 
-    def entry(self, event: str, handler: Handler | BatchHandler, config: HookConfig, *, key: int = 0) -> Entry:
-        """Check a subscription's every part and make its entry, with the next sequence number, not yet in the index.
+    def entry(
+        self, event: str, handler: Handler | BatchHandler, config: HookConfig, *, key: int = 0, sequence: int = 0
+    ) -> Entry:
+        """Check a subscription's every part and make its entry, not yet in the index; sequence 0 is the next number.
 
         Raises:
             UnknownEventError, GlobError: see there.
@@ -61,9 +63,10 @@ class HookTable:
         batch = handler if isinstance(handler, BatchHandler) else None
         if batch is None:
             _check_handler(handler, event, timing)
-        self.sequence += 1
-        entry = Entry(event, handler, order=(int(config.priority), self.sequence))
-        entry.glob = compile_glob(config.pattern) if config.pattern is not None else None
+        glob = compile_glob(config.pattern) if config.pattern is not None else None
+        self.sequence = max(self.sequence, sequence) if sequence else self.sequence + 1
+        entry = Entry(event, handler, order=(int(config.priority), sequence or self.sequence))
+        entry.timing, entry.glob = timing, glob
         entry.once = config.once
         entry.group = config.group or ""
         entry.batch, entry.key = batch, key

@@ -266,7 +266,7 @@ class TestReviewManaged:
 
 def rows(hooks: Hooks) -> list[Any]:
     """The plugin's subscriptions, in the order in which they were made."""
-    entries = [hooks._entries[int(each.id)] for each in hooks.subscriptions(owner="hooks")]
+    entries = [hooks.rows.entries[int(each.id)] for each in hooks.subscriptions(owner="hooks")]
     found = []
     for entry in entries:
         pattern = entry.glob.text if entry.glob else None
