@@ -7,7 +7,7 @@ from collections import Counter
 import msgspec
 
 from tickwright.ecs_core import App, EventReader, Last, Plugin, ResMut
-from tickwright.systems.contracts.events import Emitted, FlowTransitioned, PipelineStepFinished
+from tickwright.systems.contracts.events import Emitted, FlowTransitioned, HookEvent, PipelineStepFinished
 
 __all__ = ["Activity", "ActivityPlugin", "Totals", "count_activity"]
 
@@ -41,6 +41,7 @@ class Activity:
         self.ticks = 0
         self.steps = 0
         self.tokens = 0
+        self._mapped: set[tuple[str, str]] = set()
 
     @property
     def totals(self) -> Totals:
@@ -52,6 +53,21 @@ class Activity:
             steps=self.steps,
             tokens=self.tokens,
         )
+
+
+    def count(self, event: HookEvent) -> None:
+        """Count one queued event; a mapped step as a whole is the sum of its branches, and those were counted."""
+        self.by_event[event.name_of_event] += 1
+        if not isinstance(event, PipelineStepFinished):
+            return
+        step = (event.run, event.step)
+        if event.branch >= 0:
+            self._mapped.add(step)
+        elif step in self._mapped:
+            self._mapped.discard(step)
+            return
+        self.steps += 1
+        self.tokens += event.tokens_used
 
 
 class ActivityPlugin(Plugin):
@@ -73,8 +89,4 @@ def count_activity(activity: ResMut[Activity], queued: EventReader[Emitted]) -> 
     """Count a tick and what was queued since the last one."""
     activity.ticks += 1
     for emitted in queued:
-        event = emitted.event
-        activity.by_event[event.name_of_event] += 1
-        if isinstance(event, PipelineStepFinished):
-            activity.steps += 1
-            activity.tokens += event.tokens_used
+        activity.count(emitted.event)

@@ -94,7 +94,11 @@ def _totals(report: DemoReport) -> Iterator[str]:
     totals = report.totals
     if totals.transitions < len(report.review.history):
         yield f"{totals.transitions} transitions were counted"
-    if totals.steps != len(report.research.steps):
-        yield f"{totals.steps} steps were counted, {len(report.research.steps)} ended"
+    mapped = {step.id for step in report.research.steps if step.branch >= 0}
+    asked = [step for step in report.research.steps if step.branch >= 0 or step.id not in mapped]
+    if totals.steps != len(asked):
+        yield f"{totals.steps} steps were counted, {len(asked)} ended"
+    if totals.tokens != report.research.tokens:
+        yield f"{totals.tokens} tokens were counted, {report.research.tokens} were used"
     if totals.ticks < report.decay.ticks:
         yield f"{totals.ticks} ticks were counted"

@@ -118,7 +118,7 @@ class SourceLine(_Report, frozen=True, kw_only=True):
 
 
 class StepLine(_Report, frozen=True, kw_only=True):
-    """One generation step, in the order of finishing; `branch` is -1 unless it is one of a mapped step's."""
+    """One generation step that ended; `branch` is -1 for a whole step, which ends after its branches if it has any."""
 
     id: str
     branch: int
@@ -132,7 +132,8 @@ class ResearchReport(_Report, frozen=True, kw_only=True):
 
     Attributes:
         budget_tokens: what the context had room for; `context_tokens` of it were used.
-        chunks: pieces of text that arrived before the steps they belong to had ended.
+        steps: in the order of ending; each after the steps it names in `after`.
+        chunks: pieces of text that arrived while the steps ran.
     """
 
     pipeline: str
