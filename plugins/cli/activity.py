@@ -12,7 +12,7 @@ from tickwright.systems.contracts.events import Emitted, FlowTransitioned, HookE
 __all__ = ["Activity", "ActivityPlugin", "Totals", "count_activity"]
 
 
-class Totals(msgspec.Struct, frozen=True):
+class Totals(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an app did.
 
     Attributes:
@@ -22,11 +22,11 @@ class Totals(msgspec.Struct, frozen=True):
         tokens: tokens those steps used.
     """
 
-    ticks: int = 0
-    events: int = 0
-    transitions: int = 0
-    steps: int = 0
-    tokens: int = 0
+    ticks: int
+    events: int
+    transitions: int
+    steps: int
+    tokens: int
 
 
 class Activity:
@@ -53,7 +53,6 @@ class Activity:
             steps=self.steps,
             tokens=self.tokens,
         )
-
 
     def count(self, event: HookEvent) -> None:
         """Count one queued event; a mapped step as a whole is the sum of its branches, and those were counted."""

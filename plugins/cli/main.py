@@ -11,7 +11,9 @@ import typer
 
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.plugins.cli import notes, plugin
+from tickwright.plugins.cli.demo.command import demo
 from tickwright.plugins.cli.doctor import doctor
+from tickwright.plugins.cli.generate import complete, generate, pipeline_app
 from tickwright.plugins.cli.output import fail
 from tickwright.plugins.cli.run import run
 
@@ -29,8 +31,12 @@ def build(*, fancy: bool = False) -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback(invoke_without_command=True)(_root)
+    app.command()(demo)
     app.command()(run)
+    app.command()(generate)
+    app.command()(complete)
     app.command()(doctor)
+    app.add_typer(pipeline_app, name="pipeline")
     app.add_typer(notes.app, name="notes")
     app.add_typer(plugin.app, name="plugin")
     return app

@@ -17,6 +17,7 @@ import msgspec
 from tickwright.ecs_core import App
 from tickwright.plugins.cli.output import BadInputError
 from tickwright.systems.flows import FlowFilter, FlowManager
+from tickwright.systems.generation import GenerationManager
 from tickwright.systems.hooks import Hooks
 from tickwright.systems.notes import Notes
 from tickwright.systems.tools import Tools
@@ -61,6 +62,13 @@ class Send(_Request, frozen=True, tag="send"):
     user: str = ""
 
 
+class Generate(_Request, frozen=True, tag="generate"):
+    """Start a pipeline; ticks run it, and its result stands among the runs."""
+
+    pipeline: str
+    variables: dict[str, Any] = {}
+
+
 class Call(_Request, frozen=True, tag="tool"):
     """Call a tool past the hooks."""
 
@@ -75,7 +83,7 @@ class Emit(_Request, frozen=True, tag="emit"):
     payload: Any = None
 
 
-Request: TypeAlias = Save | Delete | Start | Send | Call | Emit
+Request: TypeAlias = Save | Delete | Start | Send | Generate | Call | Emit
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -135,6 +143,8 @@ def _perform(app: App, request: Request) -> Any:
             instance = request.instance or _newest(flows, request.flow, request.subject)
             result = flows.send(instance, request.action, request.data, user=request.user)
             return {"instance": str(instance), "type": type(result).__name__, **msgspec.to_builtins(result)}
+        case Generate(pipeline, variables):
+            return {"run": str(int(world.resource(GenerationManager).start(pipeline, variables)))}
         case Call(name, args):
             return world.resource(Tools).call(name, args)
         case Emit(event, payload):

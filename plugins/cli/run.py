@@ -29,6 +29,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         answers: what came of each request of `--do`.
         flows: every instance: id, definition, state, subject, done.
+        runs: every pipeline run: id, pipeline, status, tokens, result, error.
         notes_with_errors: notes kept although their frontmatter is wrong, as `path:line: problem`.
         failures: what raised in handlers and plugins meanwhile.
     """
@@ -39,6 +40,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     plugins: list[str]
     answers: list[Answer]
     flows: list[dict[str, Any]]
+    runs: list[dict[str, Any]]
     failures: list[str]
     totals: Totals
 
@@ -51,17 +53,21 @@ def run(
     watch: Annotated[bool, typer.Option("--watch", help="Follow the files until Ctrl-C.")] = False,  # noqa: FBT002
     state: Annotated[Path | None, typer.Option(help="Keep flows and runs in this file between runs.")] = None,
     do: Annotated[Path | None, typer.Option(help="Requests, one JSON object a line, done before ticking.")] = None,
+    provider: Annotated[
+        str, typer.Option(help="extractive, local, the path of a .gguf file, or a URL.")
+    ] = "extractive",
     seed: Annotated[int, typer.Option(help="Of every random stream.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002
 ) -> None:
     """Load a vault and plugins, do what is asked, tick, and tell what happened; until idle if nothing else is said."""
+    from tickwright.plugins.cli.generate import features
     from tickwright.plugins.cli.requests import read_requests
     from tickwright.plugins.cli.session import open_app
 
     if sum((ticks is not None, until_idle, watch)) > 1:
         raise BadInputError("--ticks, --until-idle and --watch exclude each other", expected="one of them")
     requests = read_requests(do) if do is not None else []
-    with open_app(vault, plugins or [], watch=watch, seed=seed) as app:
+    with open_app(vault, plugins or [], features=features(provider), watch=watch, seed=seed) as app:
         if state is not None and state.exists():
             app.restore(state.read_bytes())
         printer = Printer(quiet=as_json)
@@ -93,6 +99,7 @@ def run_app(app: App, vault: Path, requests: list[Any], *, tick: Any) -> RunRepo
         plugins=[info.name for info in app.world.resource(PluginHost).list()],
         answers=answers,
         flows=list(_flows(app)),
+        runs=list(_runs(app)),
         failures=list(_failures(app)),
         totals=app.world.resource(Activity).totals,
     )
@@ -139,6 +146,22 @@ def _flows(app: App) -> Iterable[dict[str, Any]]:
             }
 
 
+def _runs(app: App) -> Iterable[dict[str, Any]]:
+    from tickwright.systems.generation import GenerationManager
+
+    manager = app.world.resource(GenerationManager)
+    for run in manager.runs():
+        result = manager.result(run)
+        yield {
+            "id": result.run,
+            "pipeline": result.pipeline_id,
+            "status": result.status,
+            "tokens": result.total_tokens_used,
+            "result": result.final_result,
+            "error": result.error,
+        }
+
+
 def _failures(app: App) -> Iterable[str]:
     from tickwright.plugins.lua import PluginHost
     from tickwright.systems.hooks import Hooks
@@ -170,6 +193,10 @@ def show(report: RunReport, printer: Printer) -> None:
         printer.heading("Flows")
         rows = [(f["id"], f["definition"], f["state"], f["subject"]) for f in report.flows]
         printer.table(("id", "flow", "state", "about"), rows)
+    if report.runs:
+        printer.heading("Runs")
+        rows = [(run["id"], run["pipeline"], run["status"], run["tokens"], run["result"]) for run in report.runs]
+        printer.table(("id", "pipeline", "status", "tokens", "result"), rows)
     printer.heading("Totals")
     totals = msgspec.structs.asdict(report.totals)
     printer.table(tuple(totals), [tuple(totals.values())])

@@ -26,7 +26,7 @@ QUESTION = "What does the saltmarsh need before the bank is breached, and who de
 def demo(
     vault: Annotated[Path | None, typer.Option(help="Another vault than the example; it is copied.")] = None,
     plugins: Annotated[Path | None, typer.Option(help="Other plugins than the examples.")] = None,
-    question: Annotated[str, typer.Option(help="What the research is about.")] = QUESTION,
+    question: Annotated[str | None, typer.Option(help="What the research is about.")] = None,
     keep: Annotated[Path | None, typer.Option(help="Work in this new folder, and leave it there.")] = None,
     rows: Annotated[int, typer.Option(min=1, help="Entities that the system from Lua ticks.")] = 100_000,
     ticks: Annotated[int, typer.Option(min=1, help="How often it ticks them.")] = 50,
@@ -40,7 +40,8 @@ def demo(
         _copy(vault or own_vault, keep) as folder,
     ):
         printer = Printer(quiet=as_json)
-        report = run_demo(folder, plugins or own_plugins, question, printer, rows=rows, ticks=ticks)
+        asked = question or (QUESTION if vault is None else None)
+        report = run_demo(folder, plugins or own_plugins, asked, printer, rows=rows, ticks=ticks)
     if as_json:
         print_json(report)
     if report.faults:
@@ -72,16 +73,20 @@ def _copy(vault: Path, keep: Path | None) -> Iterator[Path]:
 
 
 def run_demo(
-    folder: Path, plugins: Path, question: str, printer: Printer, *, rows: int = 100_000, ticks: int = 50
+    folder: Path, plugins: Path, question: str | None, printer: Printer, *, rows: int = 100_000, ticks: int = 50
 ) -> DemoReport:
-    """Go through the six points in a vault that may be changed, showing each when it is done."""
+    """Go through the six points in a vault that may be changed, showing each when it is done.
+
+    Args:
+        question: of the research; about the vault's hub if None.
+    """
     import msgspec
 
     from tickwright.plugins.cli.activity import Activity
     from tickwright.plugins.cli.demo import points, render
     from tickwright.plugins.cli.demo.checks import faults
     from tickwright.plugins.cli.demo.report import DemoReport
-    from tickwright.plugins.cli.demo.research import research
+    from tickwright.plugins.cli.live import Live
     from tickwright.plugins.cli.session import open_app
 
     begun = time.perf_counter()
@@ -92,7 +97,9 @@ def run_demo(
         render.show_saves(printer, saves)
         review = points.review(app, subject=saves.stamped.path)
         render.show_review(printer, review)
-        researched = research(app, question=question, note=loaded.hub, tell=render.Live(printer, question))
+        question = question or f"What is known about {points.title_of(loaded.hub)}?"
+        render.show_question(printer, question)
+        researched = points.research(app, question=question, note=loaded.hub, tell=Live(printer))
         render.show_research(printer, researched)
         decay = points.tick_decay(app, rows=rows, ticks=ticks)
         render.show_decay(printer, decay)

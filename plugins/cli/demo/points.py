@@ -15,16 +15,18 @@ from tickwright.plugins.cli.demo.report import (
     HistoryLine,
     LoadReport,
     RefusedSave,
+    ResearchReport,
     ReviewReport,
     SaveReport,
     StampedSave,
 )
+from tickwright.plugins.cli.pipelines import Tell, run_pipeline
 from tickwright.plugins.lua import PluginHost
 from tickwright.systems.flows import FlowManager, GuardFailed, InvalidAction, InvalidState, Success, TransitionResult
 from tickwright.systems.hooks import Hooks
 from tickwright.systems.notes import Notes
 
-__all__ = ["load", "review", "save", "tick_decay"]
+__all__ = ["load", "research", "review", "save", "tick_decay", "title_of"]
 
 AUTHOR, REVIEWER = "ines", "tomas"
 EMPTY_PATH, GOOD_PATH = "Inbox/Empty.md", "Inbox/What to read first.md"
@@ -58,13 +60,17 @@ def _hub(notes: Notes) -> str:
     return min(notes.paths(), key=lambda path: (-len(notes.backlinks(path)), path))
 
 
+def title_of(path: str) -> str:
+    """Return a note's name, as a link says it."""
+    return path.rpartition("/")[2].removesuffix(".md")
+
+
 def save(app: App, *, hub: str, folder: Path) -> SaveReport:
     """Save an empty note and a good one; what became of them is read back from the disk."""
     notes = app.world.resource(Notes)
     refused = notes.save(EMPTY_PATH, "\n \n")
-    title = hub.rpartition("/")[2].removesuffix(".md")
     sources = "".join(f"- [[{path.removesuffix('.md')}]]\n" for path in notes.backlinks(hub)[:5])
-    stamped = notes.save(GOOD_PATH, f"# What to read first\n\nStart at [[{title}]], then:\n\n{sources}")
+    stamped = notes.save(GOOD_PATH, f"# What to read first\n\nStart at [[{title_of(hub)}]], then:\n\n{sources}")
     app.settle()
     data = (folder / GOOD_PATH).read_bytes() if (folder / GOOD_PATH).exists() else b""
     return SaveReport(
@@ -139,6 +145,24 @@ _NAMES: dict[type[TransitionResult], str] = {
     InvalidAction: "invalid_action",
     InvalidState: "invalid_state",
 }
+
+
+def research(app: App, *, question: str, note: str, tell: Tell) -> ResearchReport:
+    """Run the research pipeline, telling what happens on the way."""
+    run = run_pipeline(app, "research", {"user_query": question, "current_note": note}, tell=tell)
+    return ResearchReport(
+        pipeline=run.result.pipeline_id,
+        question=question,
+        encoding=run.context.encoding,
+        budget_tokens=run.context.budget,
+        context_tokens=run.context.total_tokens,
+        sources=run.sources,
+        steps=run.steps,
+        chunks=run.chunks,
+        streamed_characters=run.characters,
+        result=run.result.final_result,
+        tokens=run.result.total_tokens_used,
+    )
 
 
 def tick_decay(app: App, *, rows: int, ticks: int, clock: Callable[[], float] = time.perf_counter) -> DecayReport:

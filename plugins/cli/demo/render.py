@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 
 from tickwright.plugins.cli.activity import Totals
@@ -13,19 +11,14 @@ from tickwright.plugins.cli.demo.report import (
     ResearchReport,
     ReviewReport,
     SaveReport,
-    SourceLine,
-    StepLine,
 )
 from tickwright.plugins.cli.output import Printer
-from tickwright.systems.contracts.events import PipelineChunk
 
 __all__ = [
-    "Live",
-    "named",
-    "show_context",
     "show_decay",
     "show_end",
     "show_load",
+    "show_question",
     "show_research",
     "show_review",
     "show_saves",
@@ -65,63 +58,14 @@ def show_review(printer: Printer, review: ReviewReport) -> None:
     printer.line(f"  emitted: {', '.join(review.events)}")
 
 
-class Live:
-    """Shows point 4 while it runs: the context, text as it arrives, steps as they end."""
-
-    def __init__(self, printer: Printer, question: str) -> None:
-        self._printer = printer
-        self._sources: list[SourceLine] = []
-        self._writing: tuple[str, int] | None = None
-        printer.heading("4. A research pipeline")
-        printer.line(f"  question: {question}")
-
-    def __call__(self, told: PipelineChunk | StepLine | SourceLine) -> None:
-        """Take one thing that happened."""
-        if isinstance(told, SourceLine):
-            self._sources.append(told)
-            return
-        if self._sources:
-            show_context(self._printer, self._sources)
-            self._sources = []
-        if isinstance(told, PipelineChunk):
-            self._text(told)
-        else:
-            self._step(told)
-
-    def _text(self, chunk: PipelineChunk) -> None:
-        if not chunk.content:
-            return
-        writer = (chunk.step, chunk.branch)
-        if writer != self._writing:
-            self._break()
-            self._writing = writer
-            self._printer.line(f"  {named(*writer)}:", style="cyan")
-        self._printer.text(chunk.content)
-
-    def _step(self, step: StepLine) -> None:
-        self._break()
-        after = f" after {', '.join(step.after)}" if step.after else ""
-        self._printer.line(f"  [{step.status}] {named(step.id, step.branch)}{after}, {step.tokens} tokens", style="bold")
-
-    def _break(self) -> None:
-        if self._writing is not None:
-            self._printer.line("")
-            self._writing = None
-
-
-def named(step: str, branch: int) -> str:
-    """Return what a step, or one branch of it, is called."""
-    return step if branch < 0 else f"{step} {branch + 1}"
-
-
-def show_context(printer: Printer, sources: Sequence[SourceLine]) -> None:
-    """Show what a context took of each source, in tokens."""
-    rows = [(line.id, line.asked, line.used, line.dropped, line.reason) for line in sources]
-    printer.table(("context", "asked", "used", "dropped", "why"), rows)
+def show_question(printer: Printer, question: str) -> None:
+    """Begin point 4, whose parts are shown while it runs."""
+    printer.heading("4. A research pipeline")
+    printer.line(f"  question: {question}")
 
 
 def show_research(printer: Printer, research: ResearchReport) -> None:
-    """Show the sums of point 4, whose parts were shown while it ran."""
+    """Show the sums of point 4."""
     printer.line(
         f"  context {research.context_tokens} of {research.budget_tokens} tokens; {research.chunks} chunks, "
         f"{research.streamed_characters} characters, {research.tokens} tokens in all ({research.encoding})"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from tickwright.plugins.cli.activity import Totals
+from tickwright.plugins.cli.pipelines import SourceLine, StepLine
 
 __all__ = [
     "Attempt",
@@ -16,9 +19,8 @@ __all__ = [
     "ResearchReport",
     "ReviewReport",
     "SaveReport",
-    "SourceLine",
     "StampedSave",
-    "StepLine",
+    "demo_schema",
 ]
 
 
@@ -81,8 +83,8 @@ class Attempt(_Report, frozen=True, kw_only=True):
     user: str
     result: str
     state: str
-    guard: str = ""
-    reason: str = ""
+    guard: str
+    reason: str
 
 
 class HistoryLine(_Report, frozen=True, kw_only=True, rename={"from_": "from"}):
@@ -104,27 +106,6 @@ class ReviewReport(_Report, frozen=True, kw_only=True):
     history: list[HistoryLine]
     events: list[str]
     done: bool
-
-
-class SourceLine(_Report, frozen=True, kw_only=True):
-    """What became of one context source, in tokens; `text` is what of it the model was given."""
-
-    id: str
-    asked: int
-    used: int
-    dropped: int
-    reason: str
-    text: str
-
-
-class StepLine(_Report, frozen=True, kw_only=True):
-    """One generation step that ended; `branch` is -1 for a whole step, which ends after its branches if it has any."""
-
-    id: str
-    branch: int
-    after: list[str]
-    status: str
-    tokens: int
 
 
 class ResearchReport(_Report, frozen=True, kw_only=True):
@@ -176,3 +157,8 @@ class DemoReport(_Report, frozen=True, kw_only=True):
     totals: Totals
     duration_s: float
     faults: list[str]
+
+
+def demo_schema() -> dict[str, Any]:
+    """Return the JSON schema of a `DemoReport`; docs/demo-schema.json holds it."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(DemoReport)}

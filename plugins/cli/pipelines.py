@@ -1,59 +1,111 @@
-"""The demo's fourth point: run the research pipeline, watched while it runs."""
+"""Run a pipeline by ticking, watched while it runs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+import msgspec
+
 from tickwright.ecs_core import App
-from tickwright.plugins.cli.demo.report import ResearchReport, SourceLine, StepLine
 from tickwright.systems.contracts.events import PipelineChunk, PipelineStepFinished
 from tickwright.systems.generation import AssembledContext, GenerationManager, PipelineResult, StepResult
 from tickwright.systems.hooks import Hooks
 
-__all__ = ["Tell", "research", "silent"]
-
-Tell: TypeAlias = Callable[[PipelineChunk | StepLine | SourceLine], object]
-"""Called while a pipeline runs: with what its context took of each source, with pieces of text, with ended steps."""
+__all__ = ["SourceLine", "StepLine", "Tell", "WatchedRun", "named", "run_pipeline", "source_lines"]
 
 MAX_TICKS = 1_000_000
 
 
-def silent(_: PipelineChunk | StepLine | SourceLine) -> None:
-    """Tell nobody."""
+class SourceLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What became of one context source, in tokens; `text` is what of it the model was given."""
+
+    id: str
+    asked: int
+    used: int
+    dropped: int
+    reason: str
+    text: str
 
 
-def research(app: App, *, question: str, note: str, pipeline: str = "research", tell: Tell = silent) -> ResearchReport:
-    """Run the pipeline to its end by ticking.
+class StepLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One generation step that ended; `branch` is -1 for a whole step, which ends after its branches if it has any."""
+
+    id: str
+    branch: int
+    after: list[str]
+    status: str
+    tokens: int
+
+
+Tell: TypeAlias = Callable[[PipelineChunk | StepLine | SourceLine], object]
+"""Called while a pipeline runs: with what its context took of each source, with pieces of text, with ended steps."""
+
+
+class WatchedRun(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run came to, and what was seen of it on the way.
+
+    Attributes:
+        context: what the first step to ask was given; `sources` is its report with texts.
+        steps: in the order of ending.
+        chunks: pieces of text that arrived while the steps ran; `characters` long together.
+    """
+
+    result: PipelineResult
+    context: AssembledContext
+    sources: list[SourceLine]
+    steps: list[StepLine]
+    chunks: int
+    characters: int
+
+
+def run_pipeline(app: App, pipeline: str, variables: Mapping[str, Any], *, tell: Tell = lambda _: None) -> WatchedRun:
+    """Run a pipeline to its end by ticking.
 
     Raises:
-        GenerationError: no such pipeline.
+        GenerationError: no such pipeline, or variables that are missing; a run that fails says so in its result.
     """
     manager = app.world.resource(GenerationManager)
-    variables = {"user_query": question, "current_note": note}
     watch = _Watch(app, manager, pipeline, tell)
-    run = manager.start(pipeline, variables)
-    watch.run = str(int(run))
     try:
+        run = manager.start(pipeline, variables)
+        watch.run = str(int(run))
         app.wait_until(lambda: manager.is_over(run), max_ticks=MAX_TICKS)
         app.settle()  # what the last step's end raised is told in the tick after it
     finally:
         watch.end()
     result = manager.result(run)
     context = _first_context(result)
-    return ResearchReport(
-        pipeline=pipeline,
-        question=question,
-        encoding=context.encoding,
-        budget_tokens=context.budget,
-        context_tokens=context.total_tokens,
-        sources=_sources(context, watch.prompt),
+    return WatchedRun(
+        result=result,
+        context=context,
+        sources=source_lines(context, watch.prompt),
         steps=watch.steps,
         chunks=watch.chunks,
-        streamed_characters=watch.characters,
-        result=result.final_result,
-        tokens=result.total_tokens_used,
+        characters=watch.characters,
     )
+
+
+def named(step: str, branch: int) -> str:
+    """Return what a step, or one branch of it, is called."""
+    return step if branch < 0 else f"{step} {branch + 1}"
+
+
+def source_lines(context: AssembledContext, prompt: str) -> list[SourceLine]:
+    """Return a context's report, with the texts that were used."""
+    texts = {"system": context.system_prompt, "user_message": prompt}
+    texts |= {message.source: message.content for message in context.messages}
+    return [
+        SourceLine(
+            id=line.id,
+            asked=line.asked,
+            used=line.used,
+            dropped=line.dropped,
+            reason=line.reason,
+            text=texts.get(line.id, ""),
+        )
+        for line in context.report
+    ]
 
 
 class _Watch:
@@ -81,15 +133,20 @@ class _Watch:
             subscription.off()
 
     def _asked(self, event: Any, _: Any) -> None:
-        self.prompt = self.prompt or event.prompt
+        if event.run == self.run:
+            self.prompt = self.prompt or event.prompt
 
     def _chunk(self, event: PipelineChunk, _: Any) -> None:
+        if event.run != self.run:
+            return
         self._context()
         self.chunks += 1
         self.characters += len(event.content)
         self._tell(event)
 
     def _step(self, event: PipelineStepFinished, _: Any) -> None:
+        if event.run != self.run:
+            return
         self._context()
         node = next(each for each in self._nodes if each.id == event.step)
         line = StepLine(
@@ -106,27 +163,10 @@ class _Watch:
         """Tell of the context once, as soon as it is there."""
         if not self._told_context:
             self._told_context = True
-            for line in _sources(_first_context(self._manager.result(self.run)), self.prompt):
+            for line in source_lines(_first_context(self._manager.result(self.run)), self.prompt):
                 self._tell(line)
 
 
 def _first_context(result: PipelineResult) -> AssembledContext:
-    """Return the context that the first step to ask was given."""
     steps: list[StepResult] = [each for step in result.steps.values() for each in (step, *step.branches)]
     return next((step.context for step in steps if step.context is not None), AssembledContext())
-
-
-def _sources(context: AssembledContext, prompt: str) -> list[SourceLine]:
-    texts = {"system": context.system_prompt, "user_message": prompt}
-    texts |= {message.source: message.content for message in context.messages}
-    return [
-        SourceLine(
-            id=line.id,
-            asked=line.asked,
-            used=line.used,
-            dropped=line.dropped,
-            reason=line.reason,
-            text=texts.get(line.id, ""),
-        )
-        for line in context.report
-    ]

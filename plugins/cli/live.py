@@ -1,0 +1,125 @@
+"""A pipeline's run, printed line by line while it runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from tickwright.plugins.cli.output import Printer
+from tickwright.plugins.cli.pipelines import SourceLine, StepLine, named
+from tickwright.systems.contracts.events import PipelineChunk
+
+__all__ = ["Live", "TreeLive", "show_context"]
+
+
+class Live:
+    """Prints a run while it runs: the context, text as it arrives, steps as they end."""
+
+    def __init__(self, printer: Printer) -> None:
+        self._printer = printer
+        self._sources: list[SourceLine] = []
+        self._writing: tuple[str, int] | None = None
+
+    def __call__(self, told: PipelineChunk | StepLine | SourceLine) -> None:
+        """Take one thing that happened."""
+        if isinstance(told, SourceLine):
+            self._sources.append(told)
+            return
+        if self._sources:
+            show_context(self._printer, self._sources)
+            self._sources = []
+        if isinstance(told, PipelineChunk):
+            self._text(told)
+        else:
+            self._step(told)
+
+    def _text(self, chunk: PipelineChunk) -> None:
+        if not chunk.content:
+            return
+        writer = (chunk.step, chunk.branch)
+        if writer != self._writing:
+            self._break()
+            self._writing = writer
+            self._printer.line(f"  {named(*writer)}:", style="cyan")
+        self._printer.text(chunk.content)
+
+    def _step(self, step: StepLine) -> None:
+        self._break()
+        after = f" after {', '.join(step.after)}" if step.after else ""
+        self._printer.line(
+            f"  [{step.status}] {named(step.id, step.branch)}{after}, {step.tokens} tokens", style="bold"
+        )
+
+    def _break(self) -> None:
+        if self._writing is not None:
+            self._printer.line("")
+            self._writing = None
+
+
+def show_context(printer: Printer, sources: Sequence[SourceLine]) -> None:
+    """Show what a context took of each source, in tokens."""
+    rows = [(line.id, line.asked, line.used, line.dropped, line.reason) for line in sources]
+    printer.table(("context", "asked", "used", "dropped", "why"), rows)
+
+
+class TreeLive:
+    """A tree of steps on a terminal, with the end of the text that arrives; a context manager."""
+
+    LINES = 8
+
+    def __init__(self, pipeline: str) -> None:
+        from rich.live import Live as RichLive
+
+        self._pipeline = pipeline
+        self._sources: list[SourceLine] = []
+        self._running: dict[tuple[str, int], int] = {}
+        self._ended: dict[tuple[str, int], StepLine] = {}
+        self._text = ""
+        self._begun: dict[tuple[str, int], float] = {}
+        self._took_s: dict[tuple[str, int], float] = {}
+        self._live = RichLive(self._drawn(), refresh_per_second=12, transient=False)
+
+    def __enter__(self) -> TreeLive:
+        self._live.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._live.update(self._drawn(ended=True))
+        self._live.__exit__(*error)
+
+    def __call__(self, told: PipelineChunk | StepLine | SourceLine) -> None:
+        """Take one thing that happened."""
+        if isinstance(told, SourceLine):
+            self._sources.append(told)
+        elif isinstance(told, StepLine):
+            step = (told.id, told.branch)
+            self._running.pop(step, None)
+            self._ended[step] = told
+            self._took_s[step] = time.monotonic() - self._begun.get(step, time.monotonic())
+        else:
+            step = (told.step, told.branch)
+            self._begun.setdefault(step, time.monotonic())
+            self._running[step] = self._running.get(step, 0) + len(told.content)
+            self._text = (self._text + told.content)[-4000:]
+        self._live.update(self._drawn())
+
+    def _drawn(self, *, ended: bool = False) -> Any:
+        from rich.console import Group
+        from rich.panel import Panel
+        from rich.text import Text
+        from rich.tree import Tree
+
+        tree = Tree(f"[bold]{self._pipeline}")
+        for source in self._sources:
+            dropped = f", {source.dropped} dropped: {source.reason}" if source.dropped else ""
+            tree.add(Text(f"context {source.id}: {source.used} of {source.asked} tokens{dropped}", style="dim"))
+        for step, line in self._ended.items():
+            took = f"{self._took_s[step]:.1f} s"
+            tree.add(Text(f"{line.status} {named(*step)}, {line.tokens} tokens, {took}", style="green"))
+        for step, characters in self._running.items():
+            tree.add(Text(f"writing {named(*step)}, {characters} characters", style="yellow"))
+        if ended or not self._text:
+            return tree
+        tail = "\n".join(self._text.splitlines()[-self.LINES :])
+        return Group(tree, Panel(Text(tail), border_style="dim"))
