@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["complete", "features", "generate", "pipeline_app"]
 
-ALIASES = ("default", "fast", "capable")
-
 Provider = Annotated[str, typer.Option(help="extractive, local, the path of a .gguf file, or a server's URL.")]
 Plugins = Annotated[list[Path] | None, typer.Option("--plugins", help="A plugin file or a folder of them.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -33,12 +31,12 @@ def features(provider: str, *, model: str = "", key_env: str | None = None) -> P
     Raises:
         ProviderSetupError: no such provider.
     """
-    from tickwright.defaults import DefaultPlugins
+    from tickwright.defaults import MODEL_ALIASES, DefaultPlugins
     from tickwright.plugins.providers import provider_named
     from tickwright.systems.generation import GenerationPlugin
 
     named = provider_named(provider, model=model, key_env=key_env)
-    return DefaultPlugins().replacing(GenerationPlugin(models=dict.fromkeys(ALIASES, named)))
+    return DefaultPlugins().replacing(GenerationPlugin(models=dict.fromkeys(MODEL_ALIASES, named)))
 
 
 def generate(
@@ -57,6 +55,7 @@ def generate(
 
     variables = dict(_variable(each) for each in var or ())
     with open_app(vault, plugins or [], features=features(provider, model=model, key_env=key_env)) as app:
+        _check_inputs(app, pipeline, variables)
         if dry_run:
             _show_plan(app, pipeline, variables, as_json=as_json)
         else:
@@ -73,6 +72,20 @@ def _variable(text: str) -> tuple[str, str]:
             todo="put = after its name",
         )
     return name, value
+
+
+def _check_inputs(app: App, pipeline: str, variables: dict[str, str]) -> None:
+    from tickwright.systems.generation import GenerationManager, MissingInputError
+
+    inputs = app.world.resource(GenerationManager).definition(pipeline).inputs
+    if missing := tuple(name for name in inputs if name not in variables):
+        raise MissingInputError(
+            f"missing variables: {', '.join(missing)}",
+            where=f"pipeline {pipeline!r}",
+            expected=", ".join(inputs),
+            todo="give each by --var name=value",
+            missing=missing,
+        )
 
 
 def _run(app: App, pipeline: str, variables: dict[str, str], *, as_json: bool) -> None:
@@ -115,19 +128,10 @@ def _show_plan(app: App, pipeline: str, variables: dict[str, str], *, as_json: b
 
     from tickwright.plugins.cli.live import show_context
     from tickwright.plugins.cli.pipelines import source_lines
-    from tickwright.systems.generation import GenerationManager, MissingInputError
+    from tickwright.systems.generation import GenerationManager
 
     manager = app.world.resource(GenerationManager)
     known = manager.pipeline(pipeline)
-    missing = tuple(name for name in known.definition.inputs if name not in variables)
-    if missing:
-        raise MissingInputError(
-            f"missing variables: {', '.join(missing)}",
-            where=f"pipeline {pipeline!r}",
-            expected=", ".join(known.definition.inputs),
-            todo="give each by --var name=value",
-            missing=missing,
-        )
 
     async def assemble() -> Any:
         return await manager.assemble_context(known.definition.context, variables, handlers=known.handlers)
@@ -168,27 +172,20 @@ def complete(
     from tickwright.systems.generation import CompletionOptions, GenerationManager
     from tickwright.systems.hooks import Hooks
 
-    options = CompletionOptions(max_tokens=max_tokens, include_context=vault is not None, stream=True)
     printer = Printer(quiet=as_json)
+    options = CompletionOptions(max_tokens=max_tokens, include_context=vault is not None, stream=printer.fancy)
     with open_app(vault, plugins or [], features=features(provider, model=model, key_env=key_env)) as app:
         manager = app.world.resource(GenerationManager)
-        streamed: list[str] = []
-
-        def chunk(event: Any, _: Any) -> None:
-            streamed.append(event.content)
-            printer.text(event.content)
-
-        app.world.resource(Hooks).on("pipeline:chunk", chunk)
-
-        async def ask() -> str:
-            return await manager.complete(prompt, options)
-
-        answer = anyio.run(ask)
+        if printer.fancy:
+            app.world.resource(Hooks).on("pipeline:chunk", lambda event, _: printer.text(event.content))
+        answer = anyio.run(manager.complete, prompt, options)
         app.settle()
     if as_json:
-        print_json({"prompt": prompt, "answer": answer, "streamed_characters": len("".join(streamed))})
+        print_json({"prompt": prompt, "answer": answer})
+    elif printer.fancy:
+        printer.line("")
     else:
-        printer.line("" if streamed else answer)
+        typer.echo(answer)
 
 
 @pipeline_app.command()

@@ -73,11 +73,9 @@ class TreeLive:
 
         self._pipeline = pipeline
         self._sources: list[SourceLine] = []
-        self._running: dict[tuple[str, int], int] = {}
-        self._ended: dict[tuple[str, int], StepLine] = {}
+        self._steps: dict[str, _Line] = {}
         self._text = ""
         self._begun: dict[tuple[str, int], float] = {}
-        self._took_s: dict[tuple[str, int], float] = {}
         self._live = RichLive(self._drawn(), refresh_per_second=12, transient=False)
 
     def __enter__(self) -> TreeLive:
@@ -93,16 +91,20 @@ class TreeLive:
         if isinstance(told, SourceLine):
             self._sources.append(told)
         elif isinstance(told, StepLine):
-            step = (told.id, told.branch)
-            self._running.pop(step, None)
-            self._ended[step] = told
-            self._took_s[step] = time.monotonic() - self._begun.get(step, time.monotonic())
+            begun = min((at for step, at in self._begun.items() if step[0] == told.id), default=time.monotonic())
+            self._line(told.id, told.branch).end(
+                told, time.monotonic() - self._begun.get((told.id, told.branch), begun)
+            )
         else:
-            step = (told.step, told.branch)
-            self._begun.setdefault(step, time.monotonic())
-            self._running[step] = self._running.get(step, 0) + len(told.content)
+            self._begun.setdefault((told.step, told.branch), time.monotonic())
+            self._line(told.step, told.branch).characters += len(told.content)
             self._text = (self._text + told.content)[-4000:]
         self._live.update(self._drawn())
+
+    def _line(self, step: str, branch: int) -> _Line:
+        """Return the line of a step, or of one of its branches, adding what is missing."""
+        whole = self._steps.setdefault(step, _Line(step))
+        return whole if branch < 0 else whole.branches.setdefault(branch, _Line(named(step, branch)))
 
     def _drawn(self, *, ended: bool = False) -> Any:
         from rich.console import Group
@@ -114,12 +116,30 @@ class TreeLive:
         for source in self._sources:
             dropped = f", {source.dropped} dropped: {source.reason}" if source.dropped else ""
             tree.add(Text(f"context {source.id}: {source.used} of {source.asked} tokens{dropped}", style="dim"))
-        for step, line in self._ended.items():
-            took = f"{self._took_s[step]:.1f} s"
-            tree.add(Text(f"{line.status} {named(*step)}, {line.tokens} tokens, {took}", style="green"))
-        for step, characters in self._running.items():
-            tree.add(Text(f"writing {named(*step)}, {characters} characters", style="yellow"))
+        for step in self._steps.values():
+            node = tree.add(Text(step.text, style=step.style))
+            for _, branch in sorted(step.branches.items()):
+                node.add(Text(branch.text, style=branch.style))
         if ended or not self._text:
             return tree
         tail = "\n".join(self._text.splitlines()[-self.LINES :])
         return Group(tree, Panel(Text(tail), border_style="dim"))
+
+
+class _Line:
+    """One line of the tree: a step, or a branch of one."""
+
+    def __init__(self, name: str) -> None:
+        self.characters = 0
+        self.branches: dict[int, _Line] = {}
+        self._name = name
+        self._ended = ""
+        self.style = "yellow"
+
+    def end(self, step: StepLine, took_s: float) -> None:
+        self._ended = f"{step.status} {self._name}, {step.tokens} tokens, {took_s:.1f} s"
+        self.style = "green" if step.status == "done" else "red"
+
+    @property
+    def text(self) -> str:
+        return self._ended or f"writing {self._name}, {self.characters} characters"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -70,8 +71,14 @@ def run_pipeline(app: App, pipeline: str, variables: Mapping[str, Any], *, tell:
     try:
         run = manager.start(pipeline, variables)
         watch.run = str(int(run))
-        app.wait_until(lambda: manager.is_over(run), max_ticks=MAX_TICKS)
+
+        def over() -> bool:
+            watch.deliver()
+            return manager.is_over(run)
+
+        app.wait_until(over, max_ticks=MAX_TICKS)
         app.settle()  # what the last step's end raised is told in the tick after it
+        watch.deliver()
     finally:
         watch.end()
     result = manager.result(run)
@@ -109,7 +116,7 @@ def source_lines(context: AssembledContext, prompt: str) -> list[SourceLine]:
 
 
 class _Watch:
-    """Hears of one run's chunks and steps, and tells of them."""
+    """Hears of one run's chunks and steps, and tells of them between ticks, where an error is the caller's."""
 
     def __init__(self, app: App, manager: GenerationManager, pipeline: str, tell: Tell) -> None:
         hooks = app.world.resource(Hooks)
@@ -122,6 +129,7 @@ class _Watch:
         self._nodes = manager.pipeline(pipeline).nodes
         self._tell = tell
         self._told_context = False
+        self._waiting: deque[PipelineChunk | StepLine | SourceLine] = deque()
         self._subscriptions = [
             hooks.on("pipeline:before_step", self._asked, priority=100),
             hooks.on("pipeline:chunk", self._chunk),
@@ -131,6 +139,11 @@ class _Watch:
     def end(self) -> None:
         for subscription in self._subscriptions:
             subscription.off()
+
+    def deliver(self) -> None:
+        """Tell of what was heard since the last time."""
+        while self._waiting:
+            self._tell(self._waiting.popleft())
 
     def _asked(self, event: Any, _: Any) -> None:
         if event.run == self.run:
@@ -142,7 +155,7 @@ class _Watch:
         self._context()
         self.chunks += 1
         self.characters += len(event.content)
-        self._tell(event)
+        self._waiting.append(event)
 
     def _step(self, event: PipelineStepFinished, _: Any) -> None:
         if event.run != self.run:
@@ -157,14 +170,14 @@ class _Watch:
             tokens=event.tokens_used,
         )
         self.steps.append(line)
-        self._tell(line)
+        self._waiting.append(line)
 
     def _context(self) -> None:
         """Tell of the context once, as soon as it is there."""
         if not self._told_context:
             self._told_context = True
             for line in source_lines(_first_context(self._manager.result(self.run)), self.prompt):
-                self._tell(line)
+                self._waiting.append(line)
 
 
 def _first_context(result: PipelineResult) -> AssembledContext:
