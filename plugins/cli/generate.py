@@ -95,7 +95,7 @@ def _run(app: App, pipeline: str, variables: dict[str, str], *, as_json: bool) -
     printer = Printer(quiet=as_json)
     if as_json:
         run = run_pipeline(app, pipeline, variables, tell=_tell_json)
-        result = {"pipeline": pipeline, "status": run.result.status, "error": run.result.error}
+        result: dict[str, Any] = {"pipeline": pipeline, "status": run.result.status, "error": run.result.error}
         result |= {"result": run.result.final_result, "tokens": run.result.total_tokens_used}
         _line({"event": "result", **result, "duration_ms": run.result.duration_ms})
     elif printer.fancy:

@@ -195,8 +195,8 @@ def show(report: RunReport, printer: Printer) -> None:
         printer.table(("id", "flow", "state", "about"), rows)
     if report.runs:
         printer.heading("Runs")
-        rows = [(run["id"], run["pipeline"], run["status"], run["tokens"], run["result"]) for run in report.runs]
-        printer.table(("id", "pipeline", "status", "tokens", "result"), rows)
+        runs = [(run["id"], run["pipeline"], run["status"], run["tokens"], run["result"]) for run in report.runs]
+        printer.table(("id", "pipeline", "status", "tokens", "result"), runs)
     printer.heading("Totals")
     totals = msgspec.structs.asdict(report.totals)
     printer.table(tuple(totals), [tuple(totals.values())])
