@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from tickwright.plugins.lua.context import Doors, optional_text
-from tickwright.plugins.lua.errors import PluginValueError
+from tickwright.plugins.lua.errors import PluginError, PluginValueError
 from tickwright.plugins.lua.values import decode_json, text
+
+if TYPE_CHECKING:
+    from tickwright.plugins.lua.tasks import LuaTask
 
 __all__ = ["DomainDoors"]
 
@@ -125,14 +128,20 @@ class DomainDoors(Doors):
 
     def start_agent(self, agent: bytes, handle: Any, task: Any) -> bytes:
         """Start an agent's task: a kept function, run as a coroutine, or the id of a pipeline."""
-        agents = self._agents()
+        agents, plugin = self._agents(), self.plugin
         if handle is None:
-            return str(agents.start(text(agent), decode_json(task)).id).encode()
-        started = agents.start(text(agent))
+            return str(agents.start(text(agent), decode_json(task), owner=plugin.name).id).encode()
+        started = agents.start(text(agent), owner=plugin.name, stop=lambda: plugin.host.tasks.cancel(coroutine))
         task_id = str(started.id)
-        self.plugin.host.tasks.start(
-            self.plugin, int(handle), name=f"agent {text(agent)}", done=lambda value: agents.complete(task_id, value)
+        coroutine: LuaTask = plugin.host.tasks.start(
+            plugin, int(handle), name=f"agent {text(agent)}", done=lambda value: agents.complete(task_id, value)
         )
+
+        def failed(error: PluginError) -> None:
+            plugin.host.report(error)
+            agents.fail(task_id, str(error))
+
+        coroutine.failed = failed
         return task_id.encode()
 
     def complete_agent(self, task: bytes, result: Any) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tickwright.ecs_core import App, Plugin
+from tickwright.ecs_core import App, Plugin, PreUpdate, World
 from tickwright.systems.agents.manager import Agents
 from tickwright.systems.contracts.events import Emitted
 from tickwright.systems.contracts.ticks import TickThread
 
-__all__ = ["AgentsPlugin"]
+__all__ = ["AgentsPlugin", "expire_tasks"]
 
 
 class AgentsPlugin(Plugin):
@@ -24,3 +24,9 @@ class AgentsPlugin(Plugin):
         agents = Agents(app.world, TickThread(app))
         app.insert_resource(agents)
         app.on_release(agents.release)
+        app.add_systems(PreUpdate, expire_tasks)
+
+
+def expire_tasks(world: World) -> None:
+    """End the tasks completed from outside whose time is up."""
+    world.resource(Agents).expire()

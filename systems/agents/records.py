@@ -8,7 +8,7 @@ from typing import Any
 
 from tickwright.ecs_core.errors import TickwrightError
 
-__all__ = ["AgentError", "AgentStatus", "AgentTask"]
+__all__ = ["AgentError", "AgentRecord", "AgentStatus"]
 
 
 class AgentStatus(IntEnum):
@@ -26,8 +26,8 @@ class AgentError(TickwrightError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AgentTask:
-    """One task of one agent, as it stands.
+class AgentRecord:
+    """One task of one agent, as it stands; its columns are the entity's component `AgentTask`.
 
     Attributes:
         id: its id as text, as plugins and JSON see it.
@@ -39,6 +39,7 @@ class AgentTask:
         owner: the plugin it belongs to.
         result: what it returned.
         error: why it failed or timed out.
+        external: somebody outside completes it; nothing runs here.
     """
 
     id: str
@@ -51,3 +52,4 @@ class AgentTask:
     owner: str = ""
     result: Any = None
     error: str = ""
+    external: bool = False

@@ -17,6 +17,7 @@ __all__ = [
     "NoteHit",
     "NoteStore",
     "Outcome",
+    "Pipelines",
     "PluginContext",
     "Retriever",
     "ToolCaller",
@@ -152,6 +153,14 @@ class ToolCaller(Protocol):
 
     async def call_async(self, name: str, args: Mapping[str, Any] | None = None) -> Any:
         """Call a tool from async code, past its hooks, and return its result."""
+        ...
+
+
+class Pipelines(Protocol):
+    """Run generation pipelines by id; the resource `Pipelines` is provided by the generation feature."""
+
+    async def run(self, pipeline_id: str, variables: Mapping[str, Any] | None = None) -> Any:
+        """Run a pipeline to its end and return its result; cancelling the caller cancels the run."""
         ...
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from tickwright.ecs_core import App, Plugin, Update, chain
 from tickwright.systems.contracts.events import Emitted
+from tickwright.systems.contracts.ports import Pipelines
 from tickwright.systems.contracts.sets import UpdateSet
 from tickwright.systems.generation.board import Board
 from tickwright.systems.generation.manager import GenerationManager
@@ -51,6 +52,7 @@ class GenerationPlugin(Plugin):
         manager = GenerationManager(app, board)
         app.insert_resource(board)
         app.insert_resource(manager)
+        app.insert_resource(manager, as_type=Pipelines)
         app.on_release(manager.release)
         app.add_systems(
             Update, chain(collect, stream, merge, plan, schedule, start, finish), in_set=UpdateSet.GENERATION

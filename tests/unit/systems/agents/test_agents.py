@@ -7,8 +7,17 @@ from typing import Any
 import anyio
 import pytest
 
-from tickwright.ecs_core import App, ManualClock
-from tickwright.systems.agents import AgentContext, AgentError, Agents, AgentsPlugin, AgentStatus, AgentTask
+from tickwright.ecs_core import App, ManualClock, Query
+from tickwright.systems.agents import (
+    AgentContext,
+    AgentError,
+    AgentRecord,
+    Agents,
+    AgentsPlugin,
+    AgentStatus,
+    AgentTask,
+)
+from tickwright.systems.contracts.ports import Pipelines
 from tickwright.systems.hooks import HookResult, Hooks, HooksPlugin
 from tickwright.systems.tools import Tools, ToolsPlugin
 
@@ -124,7 +133,7 @@ def test_a_cancelled_task_is_stopped_at_its_await(app: App, agents: Agents) -> N
             raise
 
     task = agents.start("reader", waits, owner="p")
-    assert agents.get(task.id) == AgentTask(id=task.id, agent="reader", started_ms=app.world.now(), owner="p")
+    assert agents.get(task.id) == AgentRecord(id=task.id, agent="reader", started_ms=app.world.now(), owner="p")
     assert agents.running(agent_id="reader") == [agents.get(task.id)]
     app.update()
     assert begun.wait(10)
@@ -185,3 +194,95 @@ async def test_tasks_run_under_a_host_loop(app: App, agents: Agents) -> None:
     task = agents.start("reader", answer)
     await app.pump_until(lambda: task.status is not AgentStatus.RUNNING)
     assert task.result == 42
+
+
+def test_a_task_is_an_entity_and_children_hang_on_their_parent(app: App, agents: Agents) -> None:
+    parent = agents.start("parent", timeout_s=30, owner="p")
+    child = agents.start("child", parent=parent.id)
+    world = app.world
+    row = world.get(parent.entity, AgentTask)
+    assert (row.agent, row.status, row.started_ms, row.timeout_s) == ("parent", AgentStatus.RUNNING, 1000, 30)
+    assert (row.owner, row.external) == ("p", True)
+    assert world.children(parent.entity) == (child.entity,)
+    agents.complete(child.id, 1)
+    assert world.get(child.entity, AgentTask).status is AgentStatus.COMPLETED
+    done = [row.agent for row in world.query(Query[AgentTask]).rows() if row.status is AgentStatus.COMPLETED]
+    assert done == ["child"]
+
+
+def test_despawning_cancels_a_task_with_its_children(app: App, agents: Agents, heard: list[Any]) -> None:
+    parent = agents.start("parent", lambda: anyio.sleep(60))
+    child = agents.start("child", lambda: anyio.sleep(60), parent=parent.id)
+    other = agents.start("other")
+    app.world.despawn(parent.entity)
+    app.settle()
+    assert names(heard)[3:] == [("cancelled", "child"), ("cancelled", "parent")]
+    assert not app.world.contains(child.entity)
+    for each in (parent, child):
+        with pytest.raises(AgentError, match="no agent task"):
+            agents.get(each.id)
+    assert agents.running() == [agents.get(other.id)]
+    app.world.remove(other.entity, AgentTask)
+    assert agents.running() == []
+
+
+def test_despawning_an_ended_task_tells_nothing(app: App, agents: Agents, heard: list[Any]) -> None:
+    task = agents.start("a")
+    agents.complete(task.id)
+    app.update()
+    heard.clear()
+    app.world.despawn(task.entity)
+    app.update()
+    assert heard == []
+
+
+def test_starting_and_ending_inside_a_querys_loop(app: App, agents: Agents) -> None:
+    first = agents.start("first")
+    made: list[Any] = []
+    for _ in app.world.query(Query[AgentTask]):
+        made.append(agents.start("made", parent=first.id))
+        agents.complete(first.id, "early")
+        assert made[0].status is AgentStatus.CANCELLED
+    app.update()
+    assert app.world.get(first.entity, AgentTask).status is AgentStatus.COMPLETED
+    assert app.world.get(made[0].entity, AgentTask).status is AgentStatus.CANCELLED
+
+
+def test_a_task_of_others_times_out_by_the_worlds_clock_and_is_told_to_stop(app: App, agents: Agents) -> None:
+    told: list[str] = []
+    late = agents.start("late", timeout_s=0.03, stop=lambda: told.append("late"))
+    done = agents.start("done", timeout_s=0.03, stop=lambda: told.append("done"))
+    agents.complete(done.id)
+    app.run(ticks=3)
+    assert (late.status, late.error) == (AgentStatus.TIMED_OUT, "timed out after 0.03 s")
+    cancelled = agents.start("cancelled", stop=lambda: told.append("cancelled"))
+    cancelled.cancel()
+    assert told == ["late", "cancelled"]
+
+
+def test_a_task_may_be_a_pipeline(app: App, agents: Agents) -> None:
+    class Runner:
+        async def run(self, pipeline_id: str, variables: Any = None) -> Any:
+            return f"{pipeline_id} of {variables['topic']}"
+
+    with pytest.raises(AgentError, match="nothing runs the pipeline 'digest'"):
+        agents.start("writer", "digest")
+    app.insert_resource(Runner(), as_type=Pipelines)
+    task = agents.start("writer", "digest", variables={"topic": "mud"})
+    app.settle()
+    assert task.result == "digest of mud"
+
+
+def test_a_pipeline_of_the_generation_feature_is_a_task() -> None:
+    from tickwright.plugins.providers import Scripted
+    from tickwright.systems.generation import GenerationManager, GenerationPlugin, Model
+
+    definition = {"id": "one", "context": {}, "strategy": {"type": "single", "prompt": "Say hello"}}
+    with App() as app:
+        model = Model("m", Scripted(["hello"]), window=1000)
+        app.add_plugins(HooksPlugin(), AgentsPlugin(), GenerationPlugin(models={"default": model}))
+        app.world.resource(GenerationManager).register(definition)
+        task = app.world.resource(Agents).start("writer", "one")
+        app.settle()
+        assert (task.status, task.error) == (AgentStatus.COMPLETED, "")
+        assert task.result.final_result == "hello"
