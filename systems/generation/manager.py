@@ -153,7 +153,8 @@ class GenerationManager:
             UnknownPipelineError, MissingInputError: as `start`.
             StepFailedError, RunCancelledError, RunTimeoutError: it ended without a result; `.partial` is what it did.
         """
-        run, signal = await self._thread.run(lambda: self._begin(lambda: self.pipeline(pipeline_id), variables))
+        signal = _Signal()  # made here: it wakes the caller's event loop, which is not the ticks'
+        run = await self._thread.run(lambda: self._begin(lambda: self.pipeline(pipeline_id), variables, signal))
         return await self._finished(run, signal)
 
     async def run_streaming(
@@ -164,8 +165,9 @@ class GenerationManager:
         Raises:
             As `run`, after the last chunk.
         """
-        run, signal = await self._thread.run(
-            lambda: self._begin(lambda: self.pipeline(pipeline_id), variables, streaming=True)
+        signal = _Signal()
+        run = await self._thread.run(
+            lambda: self._begin(lambda: self.pipeline(pipeline_id), variables, signal, streaming=True)
         )
         chunks = run.consumer
         assert chunks is not None
@@ -199,7 +201,8 @@ class GenerationManager:
             self._board.model(given.model or "default")
             return compile_pipeline(definition, lambda _: None)
 
-        run, signal = await self._thread.run(lambda: self._begin(pipeline, {}))
+        signal = _Signal()
+        run = await self._thread.run(lambda: self._begin(pipeline, {}, signal))
         return (await self._finished(run, signal)).final_result
 
     async def assemble_context(
@@ -318,14 +321,18 @@ class GenerationManager:
         return self._board.open(pipeline, given)
 
     def _begin(
-        self, pipeline: Callable[[], Pipeline], variables: Mapping[str, Any] | None, *, streaming: bool = False
-    ) -> tuple[Run, _Signal]:
+        self,
+        pipeline: Callable[[], Pipeline],
+        variables: Mapping[str, Any] | None,
+        signal: _Signal,
+        *,
+        streaming: bool = False,
+    ) -> Run:
         run = self._open(pipeline(), variables)
-        signal = _Signal()
         run.wake = [signal.wake]
         if streaming:
             run.streams, run.consumer = True, deque()
-        return run, signal
+        return run
 
     async def _finished(self, run: Run, signal: _Signal) -> PipelineResult:
         try:
