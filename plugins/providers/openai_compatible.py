@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+import anyio
 
 from tickwright.plugins.providers.chat import chat_body, decode_chunk, error_of, read_chunk, retry_after_s
 from tickwright.systems.generation.provider import (
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["OpenAICompatible"]
 
 _ERROR_BYTES = 65_536
+_CLOSE_S = 2.0
 
 
 class OpenAICompatible:
@@ -145,34 +148,78 @@ async def _answer(response: httpx2.Response, where: str, key: str) -> AsyncGener
             f"the answer is {kind or 'of no type'}", where=where, expected="text/event-stream",
             todo="check the base URL: it ends before /chat/completions",
         )  # fmt: skip
-    finished, wrong, seen = False, "", set[str]()
-    async with aclosing(aiter(httpx2.EventSource(response))) as events:  # type: ignore[type-var]
+    reader = _Reader(where, key)
+    events = aiter(httpx2.EventSource(response))
+    try:
         async for event in events:
-            if wrong:
-                decode_chunk(wrong, where)
-            if event.data.strip() == "[DONE]":
-                return
-            if event.id and event.id in seen:
-                continue  # sent twice
-            seen.update((event.id,) if event.id else ())
-            try:
-                delta = read_chunk(decode_chunk(event.data, where), where, secret=key)
-            except InvalidJsonError:
-                wrong = event.data or " "  # if nothing follows, it is the torn end of a stream that was cut
-                continue
+            delta = reader.read(event.data, event.id)
+            if reader.done:
+                break
             if delta is not None:
-                finished = finished or bool(delta.finish)
                 yield delta
-    if wrong or not finished:
-        raise StreamCutError("the stream ended before the answer did", where=where, todo="ask again")
+    finally:
+        await _finish(response, events)
+    reader.check()
+
+
+class _Reader:
+    """Reads the events of one answer."""
+
+    def __init__(self, where: str, key: str) -> None:
+        self.done = False
+        self._where = where
+        self._key = key
+        self._finished = False
+        self._wrong = ""
+        self._seen: set[str] = set()
+
+    def read(self, data: str, event_id: str) -> Delta | None:
+        """Return what an event says, or None.
+
+        Raises:
+            ProviderError: the event is an error, or the one before was no JSON.
+        """
+        if self._wrong:
+            decode_chunk(self._wrong, self._where)
+        if data.strip() == "[DONE]":
+            self.done = True
+            return None
+        if event_id and event_id in self._seen:
+            return None  # sent twice
+        if event_id:
+            self._seen.add(event_id)
+        try:
+            delta = read_chunk(decode_chunk(data, self._where), self._where, secret=self._key)
+        except InvalidJsonError:
+            self._wrong = data or " "  # if nothing follows, it is the torn end of a stream that was cut
+            return None
+        self._finished = self._finished or (delta is not None and bool(delta.finish))
+        return delta
+
+    def check(self) -> None:
+        """Raise StreamCutError unless the answer is whole."""
+        if self._wrong or not (self.done or self._finished):
+            raise StreamCutError("the stream ended before the answer did", where=self._where, todo="ask again")
+
+
+async def _finish(response: httpx2.Response, rest: AsyncIterator[Any]) -> None:
+    """Close the connection, and let the client's own generators end: trio warns of those that are left hanging."""
+    import httpx2
+
+    with anyio.move_on_after(_CLOSE_S, shield=True):
+        await response.aclose()
+        with suppress(httpx2.HTTPError, httpx2.StreamError, RuntimeError):
+            async for _ in rest:
+                pass
 
 
 async def _refused(response: httpx2.Response, where: str, key: str) -> ProviderError:
     """Return the error that a status other than 200 means, with what the server says about it."""
-    data = b""
-    async for part in response.aiter_bytes():
+    data, parts = b"", response.aiter_bytes()
+    async for part in parts:
         data += part
         if len(data) > _ERROR_BYTES:
+            await _finish(response, parts)
             break
     body: Any
     try:

@@ -95,7 +95,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         json_schema: the answer is to be JSON of this schema; None for plain text.
         seed: asks for the same answer to the same request, where the provider can.
         stop: texts that end the answer.
-        timeouts: kept by `with_timeouts`; a provider keeps `connect_s` itself where only it knows when it is connected.
+        timeouts: kept by who asks (pipelines, `with_timeouts`); by the provider only where it alone knows the stage.
         step: id of the step that asks; for logs and scripted answers.
     """
 
@@ -117,7 +117,7 @@ class Delta(msgspec.Struct, frozen=True):
 
     The first is empty and says "connected", where there is a connection. The last says why the answer ended:
     `finish` is "stop", "length" (max_tokens reached) or the provider's own word. Usage comes with it, or after it.
-    `seq` numbers the pieces from 1 where the provider numbers them; `with_timeouts` drops one that came before.
+    `seq` numbers the pieces from 1 where the provider numbers them; who asks drops one that came before.
     """
 
     text: str = ""
@@ -263,7 +263,7 @@ class _Watch:
 
 
 async def with_timeouts(stream: AsyncIterator[Delta], timeouts: Timeouts, *, where: str = "") -> AsyncIterator[Delta]:
-    """Pass a provider's answer on, and end it when a stage takes too long; the engine does so with every answer.
+    """Pass a provider's answer on, and end it when a stage takes too long, for programs that ask a provider directly.
 
     Time the reader takes between two pieces counts for `total_s` only. A numbered piece that came before is dropped,
     and so is one that comes after its time or after a cancellation. The stream is closed in every case.
