@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from tickwright.systems.generation.gather import clean_text
 from tickwright.systems.generation.provider import (
     BadRequestError,
     Delta,
@@ -40,9 +41,9 @@ def chat_body(request: Request, *, max_tokens_field: str = "max_tokens") -> dict
     messages: list[dict[str, str]] = []
     for role, text in turns:
         if messages and messages[-1]["role"] == role:
-            messages[-1]["content"] += "\n\n" + _wire(text)
+            messages[-1]["content"] += "\n\n" + clean_text(text)
         else:
-            messages.append({"role": role, "content": _wire(text)})
+            messages.append({"role": role, "content": clean_text(text)})
     body: dict[str, Any] = {
         "model": request.model, "messages": messages, "stream": True, "stream_options": {"include_usage": True},
     }  # fmt: skip
@@ -158,12 +159,3 @@ def _sizes(fields: Mapping[str, Any], said: str) -> tuple[int, int]:
         return asked, window
     numbers = sorted({int(number) for number in _NUMBER.findall(said)})
     return (numbers[-1], numbers[0]) if len(numbers) == 2 else (0, 0)
-
-
-def _wire(text: str) -> str:
-    """Return a text that UTF-8 can carry: what a note held of other bytes becomes U+FFFD."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "replace").decode()
-    return text

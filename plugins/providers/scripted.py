@@ -80,7 +80,7 @@ class Scripted:
 
     Args:
         script: one answer for everything; a list, used one after the other, whose last repeats; a mapping from a
-            step's id, or else from a part of the prompt, to either; or a function of the request.
+            step's id, or else from a part of the prompt, to either ("" for the rest); or a function of the request.
         sleep: how to wait; the event loop's clock, which may be virtual (`run_in_virtual_time`).
 
     Attributes:
@@ -131,7 +131,7 @@ class Scripted:
             return _answer(script(request))
         if isinstance(script, Mapping):
             key = next(
-                (key for key in script if key == request.step),
+                (key for key in script if key and key == request.step),
                 next((key for key in script if key and key in request.prompt), ""),
             )
             if key not in script:

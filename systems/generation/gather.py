@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,7 +21,9 @@ from tickwright.systems.generation.context_types import (
 )
 from tickwright.systems.generation.errors import ContextError
 
-__all__ = ["CustomCaller", "Gathered", "Item", "gather"]
+__all__ = ["CustomCaller", "Gathered", "Item", "clean_text", "gather"]
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 CustomCaller = Callable[[Custom], Any]
 """Runs a custom source's handler and returns what it returned."""
@@ -67,7 +70,7 @@ def _one(source: ContextSource, notes: LinkSource | None, custom: CustomCaller |
     if isinstance(source, StaticText):
         if not source.content.strip():
             return Gathered(source, (), "the text is empty")
-        return Gathered(source, (Item(_clean(source.content)),))
+        return Gathered(source, (Item(clean_text(source.content)),))
     if isinstance(source, Custom):
         items = _from_handler(source, custom)
         return Gathered(source, items, "" if items else "the handler returned nothing")
@@ -77,7 +80,7 @@ def _one(source: ContextSource, notes: LinkSource | None, custom: CustomCaller |
         hits = _hits(source, notes)
     except TickwrightError as error:  # such as a note that does not exist: the report says so
         return Gathered(source, (), str(error))
-    items = tuple(Item(_clean(hit.text).strip(), hit.path, hit.by) for hit in hits if hit.text.strip())
+    items = tuple(Item(clean_text(hit.text).strip(), hit.path, hit.by) for hit in hits if hit.text.strip())
     return Gathered(source, items, "" if items else "no note was found")
 
 
@@ -111,11 +114,11 @@ def _from_handler(source: Custom, custom: CustomCaller | None) -> tuple[Item, ..
 
 def _item(value: Any, source: Custom, index: int) -> Item:
     if isinstance(value, str):
-        return Item(_clean(value))
+        return Item(clean_text(value))
     if isinstance(value, NoteHit):
-        return Item(_clean(value.text).strip(), value.path, value.by)
+        return Item(clean_text(value.text).strip(), value.path, value.by)
     if isinstance(value, Mapping) and isinstance(value.get("text"), str):
-        return Item(_clean(value["text"]).strip(), str(value.get("path") or ""))
+        return Item(clean_text(value["text"]).strip(), str(value.get("path") or ""))
     raise ContextError(
         f"the handler {source.handler!r} returned {type(value).__name__} at {index}",
         where=f"source {source.id!r}",
@@ -124,10 +127,6 @@ def _item(value: Any, source: Custom, index: int) -> Item:
     )
 
 
-def _clean(text: str) -> str:
-    """Return a text that every model's wire can carry: a note's bytes that are no UTF-8 become U+FFFD."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-    return text
+def clean_text(text: str) -> str:
+    """Return a text that UTF-8 can carry: what a note held of other bytes becomes U+FFFD."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
