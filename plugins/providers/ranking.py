@@ -17,7 +17,7 @@ _HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(.*?)[ \t#]*$")
 _SPLIT = re.compile(r"(?<=[.!?…])[\"'\u201d\u2019)\]]*\s+(?=[^\sa-z])|(?<=[\u3002\uff01\uff1f])")
 _BULLET = re.compile(r"[ \t]*(?:[-*+>]|\d{1,9}[.)])[ \t]+")
 _FENCE = re.compile(r"[ \t>]*(?:`{3,}|~{3,})")
-_MARK = re.compile(r"(?:[#^]\S*\s*)+")  # tags and block ids alone are no sentence
+_MARK = re.compile(r"(?:[#^]\S*(?:\s+|$))+")  # tags and block ids alone are no sentence
 _K1, _B = 1.2, 0.75  # the usual constants of BM25 (Robertson, Zaragoza 2009)
 
 _COMMON = frozenset(

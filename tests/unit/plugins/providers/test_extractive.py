@@ -109,7 +109,7 @@ def test_a_schema_of_sections_is_filled_with_titles():
         },
     }
     text, _ = answer("Create an outline for: mud and redshanks", json_schema=schema)
-    assert json.loads(text) == {"sections": ["Redshank", "Accretion Rates"], "quote": "Redshanks ne", "score": 2}
+    assert json.loads(text) == {"sections": ["Accretion Rates", "Redshank"], "quote": "Mud accretes", "score": 2}
 
 
 def test_code_frontmatter_tags_and_block_ids_are_not_sentences():
@@ -174,6 +174,9 @@ def test_a_filled_schema_is_kept(schema, texts, number):
     compile_schema(schema, where="the value")(json.loads(json.dumps(value)))
 
 
-@pytest.mark.parametrize("prompt", ["", "\n\n", "a" * 100_000, "```\n" * 50])
-def test_odd_prompts_are_answered(prompt):
-    assert answer(prompt)[1].finish == "stop"
+@pytest.mark.parametrize(
+    "text", ["", "\n\n", "a" * 100_000, "```\n" * 50, "#" * 5000 + " word", "^" * 5000, "---\n" * 99]
+)
+def test_odd_prompts_and_contexts_are_answered(text):
+    assert answer(text)[1].finish == "stop"
+    assert answer("mud", messages=(Message("user", text),))[1].finish == "stop"
