@@ -12,7 +12,7 @@ import dataclasses
 import hashlib
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,6 +21,8 @@ import numpy as np
 from tickwright.ecs_core.clock import ManualClock
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.events import EventBatch, EventQueue
+from tickwright.ecs_core.plain import build, plain, type_name
+from tickwright.ecs_core.world_snapshot import digest_world, load_world, save_world
 
 if TYPE_CHECKING:
     from tickwright.ecs_core.app import App
@@ -44,21 +46,32 @@ class Section:
     """One part of a snapshot.
 
     Attributes:
-        save: returns the part as bytes.
-        load: checks the bytes, raises or adds to `unknown`, and returns a call that puts the part in place.
+        save: returns the part as bytes, or as buffers to be joined.
+        load: checks the bytes (a memoryview), raises or adds to `unknown`, and returns a call that puts it in place.
+        digest: returns what the digest takes of the part, if that is not the saved bytes.
     """
 
     name: str
-    save: Callable[[], bytes]
-    load: Callable[[bytes, list[str]], Callable[[], object]]
+    save: Callable[[], bytes | Sequence[bytes | memoryview]]
+    load: Callable[[Any, list[str]], Callable[[], object]]
+    digest: Callable[[], bytes] | None = None
 
 
 def snapshot(app: App) -> bytes:
     """Return the app's state."""
-    bodies = [(section.name, section.save()) for section in _sections(app)]
-    header = msgspec.msgpack.encode([(name, len(body), zlib.crc32(body)) for name, body in bodies])
+    names: list[tuple[str, int, int]] = []
+    buffers: list[bytes | memoryview] = []
+    for section in _sections(app):
+        saved = section.save()
+        parts = [saved] if isinstance(saved, bytes) else list(saved)
+        crc, size = 0, 0
+        for part in parts:
+            crc, size = zlib.crc32(part, crc), size + len(part)
+        names.append((section.name, size, crc))
+        buffers += parts
+    header = msgspec.msgpack.encode(names)
     head = _HEAD.pack(_MAGIC, _VERSION, len(header)) + header + _CRC.pack(zlib.crc32(header))
-    return head + b"".join(body for _, body in bodies)
+    return b"".join([head, *buffers])
 
 
 def restore(app: App, data: bytes) -> None:
@@ -89,11 +102,13 @@ def digest(app: App) -> str:
     found = hashlib.blake2b(digest_size=16)
     for section in _sections(app):
         found.update(section.name.encode())
-        found.update(section.save())
+        saved = section.save() if section.digest is None else section.digest()
+        for part in [saved] if isinstance(saved, bytes) else saved:
+            found.update(part)
     return found.hexdigest()
 
 
-def _bodies(data: bytes) -> dict[str, bytes]:
+def _bodies(data: bytes) -> dict[str, memoryview]:
     where = "app.restore"
     if len(data) < _HEAD.size or data[:4] != _MAGIC:
         raise AppSnapshotError("this is no snapshot of an app", where=where, expected="what app.snapshot() returned")
@@ -104,9 +119,9 @@ def _bodies(data: bytes) -> dict[str, bytes]:
     start = _HEAD.size + size
     if len(data) < start + _CRC.size or _CRC.unpack_from(data, start)[0] != zlib.crc32(data[_HEAD.size : start]):
         raise torn
-    position, bodies = start + _CRC.size, {}
+    position, bodies, whole = start + _CRC.size, dict[str, memoryview](), memoryview(data)
     for name, length, crc in msgspec.msgpack.decode(data[_HEAD.size : start], type=list[tuple[str, int, int]]):
-        body = data[position : position + length]
+        body = whole[position : position + length]
         if len(body) != length or zlib.crc32(body) != crc:
             torn.add_note(f"in section {name}")
             raise torn
@@ -122,6 +137,12 @@ def _sections(app: App) -> list[Section]:
         Section("states", lambda: _save_states(app), lambda body, unknown: _load_states(app, body, unknown)),
         Section("resources", lambda: _save_resources(app), lambda body, unknown: _load_resources(app, body, unknown)),
         Section("queues", lambda: _save_queues(app), lambda body, unknown: _load_queues(app, body, unknown)),
+        Section(
+            "world",
+            lambda: save_world(app.world),
+            lambda body, unknown: load_world(app.world, body, unknown),
+            lambda: digest_world(app.world),
+        ),
         *app.sections,
     ]
 
@@ -170,15 +191,15 @@ def _load_states(app: App, body: bytes, unknown: list[str]) -> Callable[[], None
 
 
 def _save_resources(app: App) -> bytes:
-    found = {_name(kind): _plain(value) for kind, value in app.world.persistent_resources().items()}
+    found = {type_name(kind): plain(value) for kind, value in app.world.persistent_resources().items()}
     return msgspec.msgpack.encode(dict(sorted(found.items())))
 
 
 def _load_resources(app: App, body: bytes, unknown: list[str]) -> Callable[[], None]:
     saved = msgspec.msgpack.decode(body, type=dict[str, Any])
-    kinds = {_name(kind): kind for kind in app.world.persistent_resources()}
+    kinds = {type_name(kind): kind for kind in app.world.persistent_resources()}
     unknown += [f"resource {name}" for name in saved if name not in kinds]
-    values = [(kinds[name], _build(kinds[name], value)) for name, value in saved.items() if name in kinds]
+    values = [(kinds[name], build(kinds[name], value)) for name, value in saved.items() if name in kinds]
 
     def place() -> None:
         for kind, value in values:
@@ -191,8 +212,8 @@ def _save_queues(app: App) -> bytes:
     lasting = [
         (kind, queue) for kind, queue in app.world.events.queues.items() if not getattr(kind, "transient", False)
     ]
-    queues = sorted(lasting, key=lambda pair: _name(pair[0]))
-    return msgspec.msgpack.encode([_queue_data(_name(kind), queue) for kind, queue in queues])
+    queues = sorted(lasting, key=lambda pair: type_name(pair[0]))
+    return msgspec.msgpack.encode([_queue_data(type_name(kind), queue) for kind, queue in queues])
 
 
 def _queue_data(name: str, queue: EventQueue[Any]) -> tuple[Any, ...]:
@@ -206,14 +227,14 @@ def _queue_data(name: str, queue: EventQueue[Any]) -> tuple[Any, ...]:
             }
             chunks.append([len(chunk) - skip, columns])
         else:
-            chunks.append([_plain(event) for event in chunk[skip:]])
+            chunks.append([plain(event) for event in chunk[skip:]])
             chunks[-1] = [-1, chunks[-1]]
     cursors = {reader.name: reader.cursor for reader in queue.readers}
     return name, queue.start, queue.overflowed, cursors, chunks
 
 
 def _load_queues(app: App, body: bytes, unknown: list[str]) -> Callable[[], None]:
-    kinds = {_name(kind): queue for kind, queue in app.world.events.queues.items()}
+    kinds = {type_name(kind): queue for kind, queue in app.world.events.queues.items()}
     loaded: list[tuple[EventQueue[Any], int, int, dict[str, int], list[Any]]] = []
     for name, start, overflowed, cursors, chunks in msgspec.msgpack.decode(body, type=list[tuple[Any, ...]]):
         queue = kinds.get(name)
@@ -234,27 +255,5 @@ def _load_queues(app: App, body: bytes, unknown: list[str]) -> Callable[[], None
 
 def _chunk(queue: EventQueue[Any], size: int, content: Any) -> Any:
     if size < 0:
-        return [_build(queue.event_type, each) for each in content]
+        return [build(queue.event_type, each) for each in content]
     return EventBatch({key: np.frombuffer(raw, dtype).copy() for key, (dtype, raw) in content.items()}, size)
-
-
-def _name(kind: Any) -> str:
-    return f"{getattr(kind, '__module__', '')}.{getattr(kind, '__qualname__', str(kind))}"
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as plain data; objects without a msgspec form as the dict of their attributes."""
-    if dataclasses.is_dataclass(value) or isinstance(value, msgspec.Struct | dict | list | str | int | float | bytes):
-        return msgspec.to_builtins(value, builtin_types=(bytes,))
-    names = [name for base in type(value).__mro__ for name in getattr(base, "__slots__", ())]
-    attributes = {name: getattr(value, name) for name in names} | getattr(value, "__dict__", {})
-    return {name: msgspec.to_builtins(each, builtin_types=(bytes,)) for name, each in attributes.items()}
-
-
-def _build(kind: Any, data: Any) -> Any:
-    if dataclasses.is_dataclass(kind) or issubclass(kind, msgspec.Struct | dict | list | str | int | float | bytes):
-        return msgspec.convert(data, kind)
-    value = kind.__new__(kind)
-    for name, each in data.items():
-        setattr(value, name, each)
-    return value

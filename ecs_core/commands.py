@@ -8,7 +8,7 @@ order in which they were staged, and ten thousand of them are a handful of colum
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from tickwright.ecs_core.component import Bundle, info_of
 from tickwright.ecs_core.entity import Entity, Ids, as_ids
+from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.storage import Values
 from tickwright.ecs_core.values import duplicate, instance_columns, opened, split_components
 
@@ -200,6 +201,27 @@ class Commands:
                 group.call(world)
             else:
                 self._execute(group, ids, values)
+
+    def staged(self) -> Iterator[tuple[Operation, tuple[type[Any], ...], list[int], list[tuple[Any, ...]]]]:
+        """Yield what is staged as (operation, types, ids, rows of instances), to be saved.
+
+        Raises:
+            TickwrightError: a call or a batch: neither can be saved.
+        """
+        for group in self._groups:
+            if group.call is not None or group.batch is not None:
+                raise TickwrightError(
+                    "delayed calls and batches cannot be saved",
+                    where="app.snapshot",
+                    expected="delayed spawn, insert, remove, despawn",
+                )
+            yield group.operation, group.kinds, group.ids, group.rows
+
+    def restage(
+        self, operation: Operation, kinds: tuple[type[Any], ...], ids: list[int], rows: list[tuple[Any, ...]]
+    ) -> None:
+        """Stage what `staged` yielded."""
+        self._groups.append(Group(operation, len(self._groups), kinds, list(ids), rows))
 
     def clear(self) -> None:
         """Drop what was staged; reserved ids are free again."""

@@ -168,6 +168,17 @@ class Entities:
         """Note that these ids changed rows within their table."""
         self.row[(ids & _MASK64).astype(np.intp)] = rows
 
+    def restore(self, generations: NDArray[np.uint32], free: NDArray[np.uint32], alive: int) -> None:
+        """Put saved ids in place; the living ones are placed by their tables."""
+        size = len(generations)
+        if size > len(self.generation):
+            self._size(size)
+        self.generation[:] = 0
+        self.generation[:size] = generations
+        self.table[:] = _NOWHERE
+        self.used, self.alive = size, alive
+        self.free, self.free_count = free.copy(), len(free)
+
     def stale(self, entity: SupportsIndex) -> StaleEntityError:
         """Return the error that says what became of an id."""
         number = int(entity)

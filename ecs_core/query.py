@@ -215,7 +215,7 @@ class Query(Generic[D, *Fs]):
 
         first = context.ticks is None
         if context.ticks is None:
-            context.ticks = RunTicks(context.world.clock)
+            context.ticks = context.world.runs[context.system] = RunTicks(context.world.clock)
         run: RunTicks = context.ticks
         where = f"system '{context.system}', parameter '{name}'"
         terms, filters, many = read_query(args, where)

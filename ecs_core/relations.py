@@ -123,6 +123,26 @@ class Relations:
         self.track(kind)
         return tuple(Entity(each) for each in self._targets[kind].get(source, ()))
 
+    def saved(self) -> dict[str, Any]:
+        """Return the index as plain data: it keeps the order of coming."""
+        name = self._world.components.info
+        return {
+            name(kind).name: [
+                [[target, list(sources)] for target, sources in self._sources[kind].items()],
+                [[source, list(targets)] for source, targets in self._targets[kind].items()],
+            ]
+            for kind in self._sources
+        }
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Put back what `saved` returned."""
+        for kind in self._sources:
+            self._sources[kind], self._targets[kind] = {}, {}
+        for name, (sources, targets) in saved.items():
+            kind = self._world.components.require(name)
+            self._sources[kind] = {target: dict.fromkeys(each) for target, each in sources}
+            self._targets[kind] = {source: tuple(each) for source, each in targets}
+
     def _inserted(self, kind: type[Any], ids: Ids) -> None:
         world, rule = self._world, _rule(kind)
         bad: RelationError | None = None

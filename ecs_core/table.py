@@ -186,6 +186,14 @@ class Table:
         self.unbind()
         return moved, holes
 
+    def clear(self) -> None:
+        """Drop every row."""
+        self.count = 0
+        self.version += 1
+        self.presence_version += 1
+        self.presence[:] = 0
+        self.unbind()
+
     def unbind(self) -> None:
         """Let handles look their rows up again."""
         if self.bound:

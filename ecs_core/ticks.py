@@ -97,6 +97,13 @@ class Ticks:
         self.rows[start:stop] = ticks
         self.latest = max(self.latest, newest) if start else newest
 
+    def restore(self, whole: int, latest: int, rows: NDArray[np.int64] | None, capacity: int) -> None:
+        """Put saved ticks of all rows in place."""
+        self.whole, self.latest, self.rows = whole, latest, None
+        if rows is not None:
+            self.rows = np.zeros(capacity, np.int64)
+            self.rows[: len(rows)] = rows
+
     def resize(self, count: int, capacity: int) -> None:
         """Follow the table to a new capacity."""
         if self.rows is not None:

@@ -17,6 +17,7 @@ from tickwright.ecs_core.entity import Entity, Ids, as_ids, label
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.events import Events
 from tickwright.ecs_core.lifecycle import Hook
+from tickwright.ecs_core.match import RunTicks
 from tickwright.ecs_core.observers import Observers
 from tickwright.ecs_core.relations import ChildOf, Relations
 from tickwright.ecs_core.rows import RowTypes, View, plain_value
@@ -65,8 +66,10 @@ class World(Storage):
         self._now: Callable[[], int] = lambda: 0
         self._plans: dict[tuple[type[Any], ...], Any] = {}
         self.delayed: list[Delayed] = []
-        self._delays = 0
+        self.delays = 0
         self.stale_commands = 0
+        self.runs: dict[str, RunTicks] = {}
+        self.restores = 0
         self.stale_policy: Literal["warn", "error"] = "warn"
 
     # -- entities ------------------------------------------------------------------------------
@@ -359,6 +362,12 @@ class World(Storage):
         has = [repr(self.get(entity, self.components.require(name))) for name in names]
         return "\n  ".join([f"Entity({label(entity)})", *has])
 
+    def digest(self) -> str:
+        """Return a hash of all entities and components: equal content, equal digest, in any process."""
+        from tickwright.ecs_core.world_snapshot import digest_world
+
+        return digest_world(self).hex()
+
     # -- relations -----------------------------------------------------------------------------
 
     def children(self, entity: int) -> tuple[Entity, ...]:
@@ -465,8 +474,8 @@ class World(Storage):
 
     def delay(self, delay_s: float, commands: Commands) -> None:
         """Let commands wait for `delay_s` seconds of the world's time."""
-        self._delays += 1
-        heapq.heappush(self.delayed, Delayed(self.now() + round(delay_s * 1000), self._delays, commands))
+        self.delays += 1
+        heapq.heappush(self.delayed, Delayed(self.now() + round(delay_s * 1000), self.delays, commands))
 
     def apply_due(self, now_ms: int) -> None:
         """Apply delayed commands whose time has come, in the order of their deadlines, then of staging."""
