@@ -208,12 +208,18 @@ def _load_resources(app: App, body: bytes, unknown: list[str]) -> Callable[[], N
     return place
 
 
+def _queues(app: App) -> dict[str, EventQueue[Any]]:
+    """Return the queues that are saved, by name: events, and the removals of components."""
+    world = app.world
+    events = {
+        type_name(kind): queue for kind, queue in world.events.queues.items() if not getattr(kind, "transient", False)
+    }
+    names = world.components.infos
+    return events | {f"removed {names[number].name}": queue for number, queue in world.lifecycle.removed.items()}
+
+
 def _save_queues(app: App) -> bytes:
-    lasting = [
-        (kind, queue) for kind, queue in app.world.events.queues.items() if not getattr(kind, "transient", False)
-    ]
-    queues = sorted(lasting, key=lambda pair: type_name(pair[0]))
-    return msgspec.msgpack.encode([_queue_data(type_name(kind), queue) for kind, queue in queues])
+    return msgspec.msgpack.encode([_queue_data(name, queue) for name, queue in sorted(_queues(app).items())])
 
 
 def _queue_data(name: str, queue: EventQueue[Any]) -> tuple[Any, ...]:
@@ -234,7 +240,7 @@ def _queue_data(name: str, queue: EventQueue[Any]) -> tuple[Any, ...]:
 
 
 def _load_queues(app: App, body: bytes, unknown: list[str]) -> Callable[[], None]:
-    kinds = {type_name(kind): queue for kind, queue in app.world.events.queues.items()}
+    kinds = _queues(app)
     loaded: list[tuple[EventQueue[Any], int, int, dict[str, int], list[Any]]] = []
     for name, start, overflowed, cursors, chunks in msgspec.msgpack.decode(body, type=list[tuple[Any, ...]]):
         queue = kinds.get(name)

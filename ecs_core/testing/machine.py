@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from tickwright.ecs_core.component import Symbol, component, f32, f64, i16
 from tickwright.ecs_core.entity import Entity, StaleEntityError
 from tickwright.ecs_core.query import Query
 from tickwright.ecs_core.removed import RemovedComponents
+from tickwright.ecs_core.schedule.labels import Update
+from tickwright.ecs_core.storage import ComponentMissingError
 from tickwright.ecs_core.terms import Added, Changed, Mut, With, Without
 from tickwright.ecs_core.testing.model import ModelWorld
 from tickwright.ecs_core.testing.strategies import as_tuple, component_values
@@ -84,34 +87,31 @@ class WorldMachine(RuleBasedStateMachine):
         for kind in KINDS:
             self.world.components.number(kind)
         self.model = ModelWorld({Needy: ((Mixed, Mixed()),)})
-        self.seen = {kind: 0 for kind in KINDS}
+        self.seen = dict.fromkeys(KINDS, 0)
         self.news: dict[str, set[int]] = {}
-        self.lost: list[int] = []
+        self.lost: list[tuple[int, type[Any]]] = []
+        self.steps = 0
         for kind in KINDS:
             self._watch(kind)
 
     def _watch(self, kind: type[Any]) -> None:
-        def report(
-            added: Query[Entity, Added[kind]],  # type: ignore[valid-type]  # read at run time
-            changed: Query[Entity, Changed[kind]],  # type: ignore[valid-type]
-        ) -> None:
+        def report(added: Query[Any, Any], changed: Query[Any, Any]) -> None:
             self.news[f"added {kind.__name__}"] = set(added.ids().tolist())
             self.news[f"changed {kind.__name__}"] = set(changed.ids().tolist())
 
-        def lose(removed: RemovedComponents[kind]) -> None:  # type: ignore[valid-type]
-            self.lost += [(entity, kind) for entity in removed.read().tolist()]  # type: ignore[misc]
+        def lose(removed: RemovedComponents[Any]) -> None:
+            self.lost += [(entity, kind) for entity in removed.read().tolist()]
 
-        report.__annotations__ = {"added": Query[Entity, Added[kind]], "changed": Query[Entity, Changed[kind]]}
-        lose.__annotations__ = {"removed": RemovedComponents[kind]}
+        wanted: Any = kind  # the hints are made at run time
+        report.__annotations__ = {"added": Query[Entity, Added[wanted]], "changed": Query[Entity, Changed[wanted]]}
+        lose.__annotations__ = {"removed": RemovedComponents[wanted]}
         report.__qualname__, lose.__qualname__ = f"report_{kind.__name__}", f"lose_{kind.__name__}"
-        from tickwright.ecs_core.schedule.labels import Update
-
         self.app.add_systems(Update, report, lose)
 
     # -- single calls --------------------------------------------------------------------------
 
     @initialize(target=entities, values=_VALUES)
-    def first(self, values: dict[type[Any], Any]) -> int:
+    def first(self, values: dict[type[Any], Any]) -> Any:
         """Begin with one entity."""
         return self.spawn(values)
 
@@ -219,6 +219,13 @@ class WorldMachine(RuleBasedStateMachine):
         found = self.world.get_batch(ids, Place)
         assert found.x.tolist() == [self.model.entities[entity][Place].x for entity in ids]
 
+    def _has_none(self, entity: int, kind: type[Any], error: type[Exception]) -> None:
+        try:
+            self.world.get(entity, kind)
+        except error:
+            return
+        raise AssertionError(f"entity {entity} gave a {kind.__name__} that it does not have")
+
     def _some(self, data: st.DataObject) -> list[int]:
         alive = sorted(self.model.entities)
         return data.draw(st.lists(st.sampled_from(alive), unique=True, max_size=8)) if alive else []
@@ -230,7 +237,7 @@ class WorldMachine(RuleBasedStateMachine):
         """Stage a mix of operations, with stale ids among them, and apply it."""
         commands, made = Commands(self.world), list[int]()
         known = sorted(self.model.entities) + sorted(self.model.gone)[:3]
-        steps = []
+        steps: list[tuple[str, int, Any]] = []
         for _ in range(data.draw(st.integers(0, 10))):
             choices = ["spawn"] + (["insert", "remove", "despawn"] if known + made else [])
             step = data.draw(st.sampled_from(choices))
@@ -280,9 +287,12 @@ class WorldMachine(RuleBasedStateMachine):
                 old = self.model.entities[entity][Place]
                 self.model.change(entity, Place, Place(float(np.float32(old.x) + np.float32(step)), old.y))
 
-    @rule()
+    @invariant()
     def tick(self) -> None:
-        """Run the watching systems once, and compare what they saw."""
+        """After every other step, run the watching systems once and compare what they saw."""
+        self.steps += 1
+        if self.steps % 2:
+            return
         self.lost.clear()
         self.app.update()
         for kind in KINDS:
@@ -291,7 +301,7 @@ class WorldMachine(RuleBasedStateMachine):
                 newer = {e for (e, k), times in self.model.times.items() if k is kind and times[place] > since}
                 assert self.news[f"{word} {kind.__name__}"] == newer
             self.seen[kind] = self.model.now
-        assert sorted(map(str, self.lost)) == sorted(map(str, self.model.removed))
+        assert Counter(self.lost) == Counter(self.model.removed)
         self.model.removed.clear()
 
     @rule()
@@ -308,11 +318,14 @@ class WorldMachine(RuleBasedStateMachine):
         assert set(self.world.all_entities().tolist()) == set(self.model.entities)
         for entity in self.model.gone:
             assert not self.world.contains(entity)
+            self._has_none(entity, Place, StaleEntityError)
         for entity, has in self.model.entities.items():
             for kind in KINDS:
                 assert self.world.has(entity, kind) == (kind in has)
                 if kind in has:
                     assert as_tuple(self.world.get(entity, kind)) == as_tuple(has[kind])
+                else:
+                    self._has_none(entity, kind, ComponentMissingError)
         for one, other in ((Place, Mixed), (Place, Toggle), (Text, Mark), (Toggle, Text), (Needy, Place)):
             both = self.world.query(Query[Entity, With[one], With[other]])  # type: ignore[valid-type]
             only = self.world.query(Query[Entity, With[one], Without[other]])  # type: ignore[valid-type]

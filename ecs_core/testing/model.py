@@ -73,7 +73,5 @@ class ModelWorld:
         return {
             entity
             for entity, has in self.entities.items()
-            if all(kind in has for kind in with_)
-            and not any(kind in has for kind in without)
-            and where(entity, has)
+            if all(kind in has for kind in with_) and not any(kind in has for kind in without) and where(entity, has)
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 from hypothesis import strategies as st
 
@@ -27,14 +27,14 @@ def field_values(field: FieldInfo) -> st.SearchStrategy[Any]:
     if field.dtype.kind == "b":
         return st.booleans()
     if field.dtype.kind == "f":
-        return st.floats(
-            min_value=field.low, max_value=field.high, width=field.dtype.itemsize * 8, allow_nan=False
-        )  # type: ignore[call-overload]  # 32 or 64
+        width: Literal[32, 64] = 32 if field.dtype.itemsize == 4 else 64
+        return st.floats(min_value=field.low, max_value=field.high, width=width, allow_nan=False)
     signed = field.dtype.kind == "i"
     bits = field.dtype.itemsize * 8
     low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
     return st.integers(
-        low if field.low is None else max(low, int(field.low)), high if field.high is None else min(high, int(field.high))
+        low if field.low is None else max(low, int(field.low)),
+        high if field.high is None else min(high, int(field.high)),
     )
 
 
