@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from tickwright.ecs_core import App, ManualClock
 from tickwright.plugins.lua import LuaPlugins, PluginHost
+from tickwright.plugins.providers import Scripted
 from tickwright.systems.contracts.events import NoteBeforeSave
 from tickwright.systems.contracts.json import FrozenDict
 from tickwright.systems.flows import FlowManager, FlowsPlugin, Success
@@ -20,7 +23,9 @@ from tickwright.systems.flows.definition import read_definition
 from tickwright.systems.flows.errors import FlowDefinitionError
 from tickwright.systems.flows.results import GuardFailed, InvalidAction
 from tickwright.systems.flows.step import begin, step
+from tickwright.systems.generation import GenerationManager, GenerationPlugin, Model, Request
 from tickwright.systems.hooks import Hooks, HooksPlugin
+from tickwright.systems.notes import Notes, NotesPlugin
 from tickwright.systems.tools import Tools, ToolsPlugin
 
 RELATIVE = Path("..") / "shared" / "reference" / "plugin-api-sketches.md"
@@ -262,6 +267,80 @@ class TestReviewManaged:
             ("draft", "pending_review"), ("pending_review", "approved"),
         ]  # fmt: skip
         assert isinstance(flows.send(flow, "submit", user="ann"), InvalidAction)
+
+
+SECTIONS = ["Tides", "Mud", "Birds"]
+
+
+def answer(request: Request) -> str:
+    if request.step == "outline":
+        return json.dumps({"sections": SECTIONS})
+    return f"about {request.prompt.splitlines()[-1]}" if request.step == "expand" else "the whole, with ```code```"
+
+
+class TestGeneration:
+    """Section 4.3."""
+
+    @pytest.fixture
+    def model(self) -> Scripted:
+        return Scripted(answer)
+
+    @pytest.fixture
+    def app(self, load: Callable[..., App], model: Scripted) -> App:
+        models = dict.fromkeys(("default", "fast", "capable"), Model("scripted", model))
+        app = load("research", 2, NotesPlugin(), GenerationPlugin(models=models))
+        notes = app.world.resource(Notes)
+        for path, text in (("Research/Mud.md", "# Mud\n\nMud is soft."), ("Start.md", "See [[Mud]].")):
+            notes.save(path, text)
+        return app
+
+    def test_outlines_expands_in_order_and_synthesizes(self, app: App, model: Scripted) -> None:
+        manager = app.world.resource(GenerationManager)
+        result = anyio.run(manager.run, "research_pipeline", {"user_query": "mud", "current_note": "Start"})
+        assert list(result.steps) == ["outline", "expand", "synthesize"]
+        assert result.steps["expand"].results == [f"about {section}" for section in SECTIONS]
+        assert result.final_result == "the whole, with ```code```"
+        assert [request.step for request in model.requests] == ["outline", *["expand"] * 3, "synthesize"]
+        assert model.requests[0].prompt == "Create an outline for: mud"
+        assert sorted(request.prompt for request in model.requests[1:4]) == sorted(
+            f"Expand this outline:\n{section}" for section in SECTIONS
+        )
+        assert model.requests[4].prompt == "Synthesize these sections:\nabout Tides\n\nabout Mud\n\nabout Birds"
+
+    def test_its_context_comes_from_the_notes(self, app: App, model: Scripted) -> None:
+        manager = app.world.resource(GenerationManager)
+        result = anyio.run(manager.run, "research_pipeline", {"user_query": "mud", "current_note": "Start"})
+        context = result.steps["outline"].context
+        assert context is not None
+        assert context.system_prompt == model.requests[0].system == "You are a research assistant..."
+        assert [line.id for line in context.report] == [
+            "system", "user_message", "semantic_search", "recent_notes", "linked_notes",
+        ]  # fmt: skip
+        assert any("Mud is soft." in message.content for message in model.requests[0].messages)
+        assert context.budget == 8000
+
+    def test_chunks_are_emitted_by_its_handler(self, app: App) -> None:
+        heard: list[tuple[str, str]] = []
+        hooks, manager = app.world.resource(Hooks), app.world.resource(GenerationManager)
+        hooks.on("generation:chunk", lambda event, ctx: heard.append((event.payload["step"], event.payload["content"])))
+        result = anyio.run(manager.run, "research_pipeline", {"user_query": "mud", "current_note": "Start"})
+        app.settle()
+        for each in ("outline", "synthesize"):
+            assert "".join(text for name, text in heard if name == each) == result.steps[each].result
+        assert {name for name, _ in heard} == {"outline", "expand", "synthesize"}
+        assert result.values["in_code_block"] is False
+        assert result.errors == ()
+
+    @pytest.mark.parametrize("options", [None, {"includeContext": False}], ids=["defaults", "without context"])
+    def test_simple_generate_completes(self, app: App, model: Scripted, options: Any) -> None:
+        host = app.world.resource(PluginHost)
+        given = host.call(
+            "research", "simpleGenerate", "What is soft mud?", options, app.world.resource(GenerationManager)
+        )
+        assert given == "the whole, with ```code```"
+        (request,) = model.requests
+        assert (request.prompt, request.max_tokens, request.temperature) == ("What is soft mud?", 1000, 0.7)
+        assert any("Mud is soft." in message.content for message in request.messages) is (options is None)
 
 
 def rows(hooks: Hooks) -> list[Any]:

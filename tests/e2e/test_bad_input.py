@@ -146,6 +146,13 @@ def test_a_torn_state_file(capsys, vault, tmp_path):
     assert "no snapshot" in message
 
 
+def test_an_unknown_provider(capsys, vault, tmp_path):
+    (tmp_path / "do.jsonl").write_text(SAVE)
+    message = assert_refused(capsys, vault, "run", vault, "--do", tmp_path / "do.jsonl", "--provider", "oracle")
+    assert "no provider 'oracle'" in message
+    assert "expected extractive, local" in message
+
+
 def test_modes_exclude_each_other(capsys, vault):
     assert "exclude each other" in assert_refused(capsys, vault, "run", vault, "--ticks", 3, "--until-idle")
 
