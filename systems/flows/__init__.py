@@ -2,6 +2,7 @@
 
 from tickwright.systems.flows.asking import Selection
 from tickwright.systems.flows.audit import AuditStream, Rejection
+from tickwright.systems.flows.components import FlowState
 from tickwright.systems.flows.context import FlowContext, FlowEvent
 from tickwright.systems.flows.definition import (
     FlowDefinition,
@@ -53,6 +54,7 @@ __all__ = [
     "FlowImportError",
     "FlowInstance",
     "FlowManager",
+    "FlowState",
     "FlowStepError",
     "FlowTimeoutError",
     "FlowsPlugin",

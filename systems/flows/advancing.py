@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tickwright.systems.contracts.events import FlowFinished, FlowRejected, FlowTransitioned
-from tickwright.systems.flows.bulk import Job, Where
+from tickwright.systems.flows.bulk import BLOCK, Job, Where, within
+from tickwright.systems.flows.cells import Cells
 from tickwright.systems.flows.errors import FlowError
 from tickwright.systems.flows.guards import parts_of
 from tickwright.systems.flows.results import GuardFailed, TransitionResult
@@ -41,6 +42,7 @@ class Advancer:
         later: list[Queued | Ticket] = []
         fired: Counter[tuple[int, int, int]] = Counter()
         store.calendar.sweep_if_grown(self._waits, self._waiting)
+        store.sweep()
         for number in range(_ROUNDS):
             self._fire_due(held, fired)
             store.deliver()
@@ -107,29 +109,28 @@ class Advancer:
     def _try(self, queued: Queued) -> TransitionResult | Exception:
         instance, action, data, user = queued
         try:
-            table, row, number = self.store.locate(instance)
-            return self.stepper.take(table, row, number, action, data, user)
+            cells, row, number = self.store.locate(instance)
+            return self.stepper.take(cells, row, number, action, data, user)
         except FlowError as error:
             return error
 
     def _take_place(self, ticket: Ticket, at: int) -> None:
         instance = int(ticket.ids[at])
         result = self._try((instance, ticket.action(at), None, ticket.user))
-        try:
-            table, row, _ = self.store.locate(instance)
-            revision = int(table.cells.revision[row])
-        except FlowError:
-            revision = 0
-        ticket.note(at, result, revision)
+        found = self.store.find(instance)
+        ticket.note(at, result, found[0].revision_at[found[1]] if found else 0)
 
     def _take_ticket(self, ticket: Ticket, later: list[Queued | Ticket]) -> None:
         """Step a ticket: an id that is named twice takes its actions in the order given, one pass each."""
         waiting = self._put_off(ticket, later)
         for places in _passes(ticket.ids, waiting):
-            for table, some in self._by_table(ticket, places):
-                rest = [] if table is None else self._dense(ticket, table, some)
-                for at in some if table is None or rest is None else np.concatenate(rest) if rest else ():
-                    self._take_place(ticket, int(at))
+            rest: list[NDArray[np.int64]] = []
+            size = len(ticket) if places is None else len(places)
+            for start in range(0, size, BLOCK):
+                part = slice(start, min(start + BLOCK, size))
+                self._take_block(ticket, part if places is None else places[part], rest)
+            for at in np.sort(np.concatenate(rest)).tolist() if rest else ():
+                self._take_place(ticket, at)
         ticket.done = True
         self.store.audit.append_batch(ticket, self.store.world.now())
         if self.store.listened:
@@ -145,46 +146,31 @@ class Advancer:
             later.append((int(ticket.ids[at]), ticket.action(at), None, ticket.user))
         return np.flatnonzero(left)
 
-    def _by_table(self, ticket: Ticket, places: NDArray[np.int64] | None) -> Iterator[tuple[FlowTable | None, Any]]:
-        """Yield (table, places) for each definition; table None for ids that are no instances."""
-        ids = ticket.ids if places is None else ticket.ids[places]
-        if not len(ids):
-            return
-        tops = ids >> 32
-        first = int(tops[0])
-        numbers = [first] if int(tops.min()) == int(tops.max()) else np.unique(tops).tolist()
-        for number in numbers:
-            table = self.store.tables[number] if 0 <= number < len(self.store.tables) else None
-            if len(numbers) == 1:
-                yield table, slice(0, len(ids)) if places is None else places
-            else:
-                at = np.flatnonzero(tops == number)
-                yield table, at if places is None else places[at]
+    def _take_block(self, ticket: Ticket, places: Where, rest: list[NDArray[np.int64]]) -> None:
+        """Step by columns what can be stepped so; add the places of the others to `rest`."""
+        for cells, rows, at in self.store.groups(ticket.ids[places]):
+            some = within(places, at)
+            if cells is None or not cells.table.dense.usable:
+                rest.append(_numbers(some))
+                continue
+            lost = cells.config[rows] < 0
+            if lost.any():
+                rest.append(_numbers(some)[lost])
+                some, rows = _numbers(some)[~lost], _numbers(rows)[~lost]
+                if not len(rows):
+                    continue
+            dense = cells.table.dense
+            ticket.stepped_by(dense, some)
+            codes = _codes(ticket, cells.table, some)
+            job = Job(ticket, self.store.world.now(), cells.table.chunks, self.store.calendar.add_group)
+            rest += dense.step(cells, rows, some, codes, job)
+            cells.mark()
+            self._clear_delayed(cells.table)
 
-    def _dense(self, ticket: Ticket, table: FlowTable, places: Where) -> list[NDArray[np.int64]] | None:
-        """Step what can be stepped by columns; return the places left, None for all of them."""
-        if not table.dense.usable:
-            return None
-        whole = isinstance(places, slice)
-        ids = ticket.ids[places]
-        rows, fits = table.rows_of(ids)
-        stray: list[NDArray[np.int64]] = []
-        if fits is not None:
-            numbers = np.arange(len(ticket)) if isinstance(places, slice) else places
-            stray, places, rows = [numbers[~fits]], numbers[fits], rows[fits]  # type: ignore[index]
-        ticket.stepped_by(table.dense, None if whole and fits is None else _numbers(places))
-        codes = _codes(ticket, table, places)
-        now = self.store.world.now()
-        job = Job(ticket, now, table.chunks, self.store.calendar.add_group)
-        rest = table.dense.step(table.cells, rows, places, codes, job) if _length(rows) else []
-        self._clear_delayed(table)
-        return [*rest, *stray]
-
-    @staticmethod
-    def _clear_delayed(table: FlowTable) -> None:
+    def _clear_delayed(self, table: FlowTable) -> None:
         for instance in list(table.delayed):
-            row = table.row_of(instance)
-            if row >= 0 and table.cells.state[row] >= 0 and table.flow.config_list[table.cells.state[row]].done:
+            found = self.store.find(instance)
+            if found is None or found[0].done[found[1]]:
                 del table.delayed[instance]
 
     def _tell(self, ticket: Ticket) -> None:
@@ -196,7 +182,7 @@ class Advancer:
         for at, instance in enumerate(ticket.ids.tolist()):
             if at in ticket.reasons:
                 continue  # told when it was stepped
-            table, _, _ = store.locate(instance)
+            table = store.locate(instance)[0].table
             definition, name, action = table.flow.definition.id, str(instance), ticket.action(at)
             result = ticket.result(at)
             if ticket.columns["status"][at] != SUCCESS:
@@ -240,31 +226,34 @@ class Advancer:
     def _fire(self, deadline: int, bucket: Bucket, held: list[tuple[int, Due]], fired: Counter[Due]) -> None:
         store = self.store
         single = list(bucket.single)
-        for table, node, place, ids in self._groups(bucket):
-            rest = ids
-            if len(ids) >= _TOGETHER:
-                key = (-1 - table.number, node, place)
-                fired[key] += 1
-                if fired[key] <= table.flow.definition.max_microsteps:
-                    rest = self._fire_dense(table, deadline, node, place, ids)
-                else:
-                    for instance in ids.tolist():
-                        self._hold(table, instance, (deadline, node, place), held)
-                    continue
-            single += [(instance, node, place) for instance in rest.tolist()]
+        for ids, node, place in _joined(bucket):
+            if len(ids) < _TOGETHER or store.locked:
+                single += [(instance, node, place) for instance in ids.tolist()]
+                continue
+            for cells, rows, at in store.groups(ids):
+                if cells is not None:
+                    key = (-1 - cells.table.number, node, place)
+                    fired[key] += 1
+                    if fired[key] > cells.table.flow.definition.max_microsteps:
+                        for instance in ids[at].tolist():
+                            self._hold(cells.table, instance, (deadline, node, place), held)
+                        continue
+                    left = self._fire_dense(cells, rows, deadline, node, place)
+                    single += [(instance, node, place) for instance in left.tolist()]
         for instance, node, place in sorted(single):
             timer = (deadline, node, place)
-            table = store.tables[instance >> 32]
-            row = table.row_of(instance)
-            if row < 0 or table.cells.state[row] < 0 or not table.waits(row, instance, timer):
+            found = self._waiting_at(instance, timer)
+            if found is None:
                 continue  # the state was left, or the timer was started anew
+            cells, row = found
+            table = cells.table
             fired[instance, 0, 0] += 1
             endless = fired[instance, 0, 0] > table.flow.definition.max_microsteps
             if instance in store.locked or endless:  # timers that start each other go on in the next tick
                 self._hold(table, instance, timer, held)
                 continue
             try:
-                self.stepper.fire(table, row, instance, timer)
+                self.stepper.fire(cells, row, instance, timer)
             except FlowError:
                 self._hold(table, instance, timer, held)  # it is as it was; the next tick tries again
 
@@ -273,64 +262,56 @@ class Advancer:
         table.held.add((instance, *timer))
         held.append((timer[0], (instance, *timer[1:])))
 
-    def _groups(self, bucket: Bucket) -> Iterator[tuple[FlowTable, int, int, NDArray[np.int64]]]:
-        """Yield the groups of one (definition, timer) together, each instance once."""
-        found: dict[tuple[int, int, int], list[NDArray[np.int64]]] = {}
-        for ids, node, place in bucket.groups:
-            found.setdefault((int(ids[0]) >> 32, node, place), []).append(ids)
-        for (number, node, place), parts in found.items():
-            ids = parts[0] if len(parts) == 1 else np.unique(np.concatenate(parts))
-            yield self.store.tables[number], node, place, ids
-
-    def _fire_dense(
-        self, table: FlowTable, deadline: int, node: int, place: int, ids: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
-        """Fire a clocked flow's timer by columns; return the instances left to the scalar step."""
-        if self.store.locked:
-            return ids
-        rows, fits = table.rows_of(ids)
-        if fits is not None:
-            ids, rows = ids[fits], rows[fits]  # type: ignore[index]
-        waits = table.waiting(rows, deadline, node, place)
+    def _fire_dense(self, cells: Cells, rows: Where, deadline: int, node: int, place: int) -> NDArray[np.int64]:
+        """Fire a timer by columns; return the instances left to the scalar step."""
+        table = cells.table
+        if not table.dense.clocked:
+            return cells.ids[rows].copy()
+        waits = table.waiting(cells, rows, deadline, node, place)
         if not waits.all():
-            ids = ids[waits]
-            rows, _ = table.rows_of(ids)
+            rows = _numbers(rows)[waits]
+        late = cells.updated[rows] > deadline  # something happened after the deadline: those go on from then
+        left = cells.ids[rows][late].copy()
+        if len(left):
+            rows = _numbers(rows)[~late]
+        ids = cells.ids[rows].copy()
         if not len(ids):
-            return ids
-        cells = table.cells
-        late = ids[cells.updated[rows] > deadline]
-        if len(late):  # something happened after the deadline: those carry on from then, one by one
-            ids = ids[cells.updated[rows] <= deadline]
-            rows, _ = table.rows_of(ids)
-            if not len(ids):
-                return late
+            return left
         ticket = Ticket(ids, table.flow.nodes[node].after[place][2], "")
-        ticket.stepped_by(table.dense, None)
+        ticket.stepped_by(table.dense, slice(0, len(ids)))
         job = Job(ticket, deadline, table.chunks, self.store.calendar.add_group)
         code = table.dense.number[str(ticket.actions)]
         rest = table.dense.step(cells, rows, slice(0, len(ids)), code, job)
-        left = np.concatenate(rest) if rest else np.empty(0, np.int64)
-        ticket.reasons = dict.fromkeys(left.tolist(), GuardFailed("", ""))  # told by the scalar step
+        cells.mark()
+        self._clear_delayed(table)
+        places = np.concatenate(rest) if rest else np.empty(0, np.int64)
+        ticket.reasons = dict.fromkeys(places.tolist(), GuardFailed("", ""))  # told by the scalar step
         self.store.audit.append_batch(ticket, deadline)
         if self.store.listened:
             self._tell(ticket)
-        return np.concatenate([ids[left], late])
+        return np.concatenate([ids[places], left])
+
+    def _waiting_at(self, instance: int, timer: Due) -> tuple[Cells, int] | None:
+        """Return (columns, row) of an instance that still waits for a deadline."""
+        found = self.store.find(instance)
+        if found is None or found[0].config_at[found[1]] < 0:
+            return None
+        cells, row = found
+        return found if cells.table.waits(cells, row, instance, timer) else None
 
     def _waits(self, deadline: int, entry: Due) -> bool:
-        table = self.store.tables[entry[0] >> 32]
-        row = table.row_of(entry[0])
-        return row >= 0 and table.cells.state[row] >= 0 and table.waits(row, entry[0], (deadline, *entry[1:]))
+        return self._waiting_at(entry[0], (deadline, *entry[1:])) is not None
 
     def _waiting(self, deadline: int, group: tuple[NDArray[np.int64], int, int]) -> NDArray[np.bool_]:
         ids, node, place = group
-        table = self.store.tables[int(ids[0]) >> 32]
-        if table.cells.entered is None:
-            return np.array([self._waits(deadline, (i, node, place)) for i in ids.tolist()], np.bool_)
-        rows, fits = table.rows_of(ids)
-        if fits is None:
-            return table.waiting(rows, deadline, node, place)
         found = np.zeros(len(ids), np.bool_)
-        found[fits] = table.waiting(rows[fits], deadline, node, place)  # type: ignore[index]
+        for cells, rows, at in self.store.groups(ids):
+            if cells is None:
+                continue
+            if cells.table.dense.clocked:
+                found[at] = cells.table.waiting(cells, rows, deadline, node, place)
+            else:
+                found[at] = [self._waits(deadline, (i, node, place)) for i in ids[at].tolist()]
         return found
 
     # -- eventless transitions ---------------------------------------------------------------------------
@@ -343,11 +324,12 @@ class Advancer:
             asks = [config.index for config in table.flow.config_list if config.eventless and _may_turn(table, config)]
             if not asks:
                 continue
-            for row in np.flatnonzero(np.isin(table.cells.state[: table.count], asks)).tolist():
-                instance = int(table.cells.ids[row])
-                if instance not in self.store.locked:
+            some = [cells.ids[np.flatnonzero(np.isin(cells.config[cells.live()], asks))] for cells in table.cells()]
+            for instance in sorted(np.concatenate(some).tolist()) if some else ():
+                found = self.store.find(instance)
+                if found is not None and instance not in self.store.locked:
                     try:
-                        self.stepper.always(table, row, instance)
+                        self.stepper.always(*found, instance)
                     except FlowError:
                         continue  # in the audit stream
 
@@ -356,6 +338,15 @@ def _may_turn(table: FlowTable, config: Any) -> bool:
     """Return whether an eventless transition could hold now that did not when the last step ended."""
     edges = [edge for index in config.active for edge in table.flow.nodes[index].always]
     return any(parts_of(edge.checks) is None for edge in edges)
+
+
+def _joined(bucket: Bucket) -> Iterator[tuple[NDArray[np.int64], int, int]]:
+    """Yield the groups of one timer together, each instance once."""
+    found: dict[tuple[int, int], list[NDArray[np.int64]]] = {}
+    for ids, node, place in bucket.groups:
+        found.setdefault((node, place), []).append(ids)
+    for (node, place), parts in found.items():
+        yield (parts[0] if len(parts) == 1 else np.unique(np.concatenate(parts))), node, place
 
 
 def _joins(first: Queued, each: Queued | Ticket) -> bool:
@@ -402,7 +393,3 @@ def _codes(ticket: Ticket, table: FlowTable, places: Where) -> int | NDArray[np.
 
 def _numbers(places: Where) -> NDArray[np.int64]:
     return np.arange(places.start, places.stop) if isinstance(places, slice) else places
-
-
-def _length(rows: Where) -> int:
-    return rows.stop - rows.start if isinstance(rows, slice) else len(rows)

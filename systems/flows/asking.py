@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tickwright.systems.contracts.json import FrozenDict
+from tickwright.systems.flows.cells import Cells
 from tickwright.systems.flows.compiled import CompiledFlow
 from tickwright.systems.flows.results import FlowFilter, FlowInstance
 from tickwright.systems.flows.store import FlowStore
-from tickwright.systems.flows.table import FlowTable
+
+if TYPE_CHECKING:
+    from tickwright.ecs_core import World
 
 __all__ = ["Selection", "select", "view"]
 
@@ -35,21 +38,23 @@ class Selection:
         return f"Selection({len(self)} instances)"
 
 
-def view(table: FlowTable, row: int, instance: int, now: int) -> FlowInstance:
+def view(world: World, cells: Cells, row: int, instance: int) -> FlowInstance:
     """Return an instance as it is now."""
-    flow, cells = table.flow, table.cells
-    config = None if cells.state[row] < 0 else flow.config_list[cells.state[row]]
+    table = cells.table
+    flow = table.flow
+    config = None if cells.config[row] < 0 else flow.config_list[cells.config[row]]
     paths = [node.path for node in flow.nodes]
     context, user = table.started_with(instance)
+    created = int(cells.created[row])
     return FlowInstance(
         id=instance,
         definition_id=flow.definition.id,
         current_state=config.current_state if config else table.lost.get(instance, ""),
-        context=table.context(row, instance),
+        context=table.context(cells, row, instance),
         history=table.history(instance),
-        created_at=int(cells.created[row]),
+        created_at=created,
         updated_at=int(cells.updated[row]),
-        subject=table.subjects[cells.subject[row]],
+        subject=world.symbols.text(int(cells.subject[row])),
         configuration=tuple(paths[i] for i in sorted(config.active) if i) if config else (),
         leaves=tuple(paths[i] for i in config.leaves) if config else (),
         value=_value(flow, 0, config.active) if config else {},
@@ -57,14 +62,14 @@ def view(table: FlowTable, row: int, instance: int, now: int) -> FlowInstance:
         done=bool(config and config.done),
         definition_version=flow.definition.version,
         definition_hash=flow.content_hash,
-        started_with=FrozenDict(context=context, user=user, timestamp=int(cells.created[row])),
-        timers=_timers(table, row, instance, now) if config and not config.done else (),
+        started_with=FrozenDict(context=context, user=user, timestamp=created),
+        timers=_timers(cells, row, instance, world.now()) if config and not config.done else (),
     )
 
 
-def _timers(table: FlowTable, row: int, instance: int, now: int) -> tuple[tuple[int, str], ...]:
-    nodes = table.flow.nodes
-    own = [(deadline, nodes[node].after[place][2]) for deadline, node, place in table.timers_of(row, instance, now)]
+def _timers(cells: Cells, row: int, instance: int, now: int) -> tuple[tuple[int, str], ...]:
+    nodes, table = cells.table.flow.nodes, cells.table
+    own = [(at, nodes[node].after[place][2]) for at, node, place in table.timers_of(cells, row, instance, now)]
     own += [(each[0], each[3]) for each in table.delayed.get(instance, ())]
     return tuple(sorted(own))
 
@@ -80,41 +85,43 @@ def _value(flow: CompiledFlow, index: int, active: frozenset[int]) -> Any:
 
 def select(store: FlowStore, wanted: FlowFilter) -> Selection:
     """Return the instances that fit a filter, by id. Cost: one pass over a column per field of the filter."""
-    tables = [t for t in store.tables if wanted.definition in (None, t.flow.definition.id) and t.count]
-    found = [t.cells.ids[np.flatnonzero(_matching(t, wanted))] for t in tables]
-    return Selection(np.concatenate(found) if len(found) != 1 else found[0]) if found else Selection(_nothing())
+    subject = None if wanted.subject is None else store.world.symbols.find(wanted.subject)
+    found = [
+        cells.ids[np.flatnonzero(_matching(cells, wanted, subject))]
+        for table in store.tables
+        if wanted.definition in (None, table.flow.definition.id)
+        for cells in table.cells()
+    ]
+    found = [ids for ids in found if len(ids)]
+    if not found:
+        return Selection(np.empty(0, np.int64))
+    ids = found[0] if len(found) == 1 else np.concatenate(found)
+    ordered = len(ids) < 2 or bool((ids[1:] > ids[:-1]).all())
+    return Selection(ids if ordered else np.sort(ids))
 
 
-def _nothing() -> NDArray[np.int64]:
-    return np.empty(0, np.int64)
-
-
-def _matching(table: FlowTable, wanted: FlowFilter) -> NDArray[np.bool_]:
-    rows = slice(0, table.count)
-    state = table.cells.state[rows]
-    configs = table.flow.config_list
+def _matching(cells: Cells, wanted: FlowFilter, subject: int | None) -> NDArray[np.bool_]:
+    rows, flow = cells.live(), cells.table.flow
     masks: list[NDArray[np.bool_]] = []
-    if wanted.subject is not None:
-        masks.append(table.cells.subject[rows] == table.subject_of.get(wanted.subject, -1))
+    if subject is not None:
+        masks.append(cells.subject[rows] == subject)
     if wanted.state is not None:
-        target = table.flow.by_path.get(wanted.state, -1)
-        masks.append(_among(state, [each.index for each in configs if target in each.active]))
+        target = flow.by_path.get(wanted.state, -1)
+        inside = [each.index for each in flow.config_list if target in each.active]
+        masks.append(_among(cells.config[rows], inside))
     if wanted.done is not None:
-        masks.append(_among(state, [each.index for each in configs if each.done is wanted.done]))
-    updated = table.cells.updated[rows]
+        masks.append(cells.done[rows] == wanted.done)
     if wanted.updated_before is not None:
-        masks.append(updated < wanted.updated_before)
+        masks.append(cells.updated[rows] < wanted.updated_before)
     if wanted.updated_after is not None:
-        masks.append(updated > wanted.updated_after)
-    if wanted.state is None and wanted.done is None:
-        masks.append(state != -1)
-    found = masks[0]
+        masks.append(cells.updated[rows] > wanted.updated_after)
+    found = masks[0] if masks else np.ones(cells.count, np.bool_)
     for mask in masks[1:]:
         found = found & mask
     return found
 
 
-def _among(state: NDArray[np.int32], wanted: list[int]) -> NDArray[np.bool_]:
+def _among(state: NDArray[Any], wanted: list[int]) -> NDArray[np.bool_]:
     if len(wanted) > _FEW:
         return np.isin(state, wanted)
     found = state == wanted[0] if wanted else np.zeros(len(state), bool)

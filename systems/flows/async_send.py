@@ -17,6 +17,7 @@ from tickwright.ecs_core.tasks import soon_caller
 from tickwright.systems.contracts.json import freeze
 from tickwright.systems.contracts.ticks import TickThread
 from tickwright.systems.flows.advancing import Advancer
+from tickwright.systems.flows.cells import Cells
 from tickwright.systems.flows.compiled import Edge
 from tickwright.systems.flows.context import FlowEvent
 from tickwright.systems.flows.errors import FlowConflictError, FlowError, FlowTimeoutError
@@ -106,28 +107,29 @@ class AsyncSender:
         wake: Callable[[], object],
     ) -> Any:
         store = self._store
-        table, row, number = store.locate(instance)
+        cells, row, number = store.locate(instance)
+        table = cells.table
         if key is not None and (stored := store.answers.get((number, key))) is not None:
             return stored
         if number in store.locked:
             self._waiters.setdefault(number, deque()).append(wake)
             return _BUSY
         self._advancer.drain(number)
-        check_revision(table, row, number, expected_revision)
-        if table.cells.state[row] < 0:
+        check_revision(cells, row, number, expected_revision)
+        if cells.config_at[row] < 0:
             lost = InvalidState(table.lost.get(number, ""))
-            return self._stepper.reject(table, number, action, user, lost)
-        image = table.image(row, number)
+            return self._stepper.reject(cells, row, number, action, user, lost)
+        image = table.image(cells, row, number)
         if is_internal(action):
             unknown = InvalidAction(action, image.config.current_state)
-            return self._stepper.reject(table, number, action, user, unknown)
+            return self._stepper.reject(cells, row, number, action, user, unknown)
         event = FlowEvent.of(action, user, store.world.now(), data)
-        subject = table.subjects[table.cells.subject[row]]
-        if table.cells.entered is not None:
-            image.timers = table.timers_of(row, number, store.world.now())
+        subject = store.world.symbols.text(cells.subject[row])
+        if cells.entered is not None:
+            image.timers = table.timers_of(cells, row, number, store.world.now())
         chosen = store.guarded(lambda: prepare(table.flow, image, event, subject=subject, instance=number))
         if not isinstance(chosen, tuple):
-            result = self._stepper.reject(table, number, action, user, chosen)
+            result = self._stepper.reject(cells, row, number, action, user, chosen)
             if key is not None:
                 store.remember(number, key, result)
             return result
@@ -180,14 +182,15 @@ class AsyncSender:
 
     def _end(self, pending: _Pending, number: int, key: str | None) -> TransitionResult:
         store = self._store
-        table, row, _ = store.locate(number)
+        cells, row, _ = store.locate(number)
+        table = cells.table
         if table.flow is not pending.run.flow:
             raise FlowConflictError(
                 f"flow {table.flow.definition.id!r} was registered anew while instance {number} waited",
                 todo="nothing was changed; send again",
             )
         run = finish(pending.run)
-        result = self._stepper.commit(table, row, number, pending.image, run, pending.event)
+        result = self._stepper.commit(cells, row, number, pending.image, run, pending.event)
         store.deliver()
         if key is not None:
             store.remember(number, key, result)
@@ -207,13 +210,13 @@ def _next(calls: Calls, answer: Any) -> tuple[tuple[Call, ...], str, int] | None
         return None
 
 
-def check_revision(table: FlowTable, row: int, instance: int, expected: int | None) -> None:
+def check_revision(cells: Cells, row: int, instance: int, expected: int | None) -> None:
     """Refuse an action whose sender has not seen the instance as it is.
 
     Raises:
         FlowConflictError: `expected` is not the instance's revision.
     """
-    revision = int(table.cells.revision[row])
+    revision = cells.revision_at[row]
     if expected is not None and expected != revision:
         raise FlowConflictError(
             f"instance {instance} is at revision {revision}",

@@ -14,17 +14,17 @@ from tickwright.systems.flows.nodes import Config, Edge, Plan
 from tickwright.systems.flows.ticket import ERROR, GUARD_FAILED, INVALID_ACTION, SUCCESS, Ticket
 
 if TYPE_CHECKING:
+    from tickwright.systems.flows.cells import Cells
     from tickwright.systems.flows.compiled import CompiledFlow
-    from tickwright.systems.flows.table import Cells
 
-__all__ = ["DenseStep", "Job", "Where"]
+__all__ = ["BLOCK", "DenseStep", "Job", "Where", "within"]
 
 Where: TypeAlias = "slice | NDArray[np.int64]"
 """Rows of columns, or places in a ticket: neighbours as a slice."""
 
 _INVALID, _PLAIN, _GUARDED, _SCALAR = range(4)
 _STATUS = np.array([INVALID_ACTION, SUCCESS, SUCCESS, ERROR], np.int8)
-_BLOCK = 1 << 16  # rows at a time, so that a block's columns stay in the cache
+BLOCK = 1 << 16  # rows at a time, so that a block's columns stay in the cache
 _CELLS = 1 << 22
 
 
@@ -78,6 +78,14 @@ class DenseStep:
         self._guard_numbers: dict[tuple[int, ...], int] = {}
         for config in flow.config_list:
             self._row(config)
+        self.done = np.array([config.done for config in flow.config_list])
+        self.ends = bool(self.done.any())
+
+    @staticmethod
+    def symbols(cells: Cells) -> NDArray[np.int32]:
+        """Return the symbols of the configurations' states."""
+        cells.table.symbol_of(len(cells.table.flow.config_list) - 1)
+        return cells.table.symbols
 
     # -- building ----------------------------------------------------------------------------------------
 
@@ -158,10 +166,10 @@ class DenseStep:
         rest: list[NDArray[np.int64]] = []
         size = _size(rows)
         with np.errstate(all="raise"):
-            for start in range(0, size, _BLOCK):
-                part = slice(start, min(start + _BLOCK, size))
+            for start in range(0, size, BLOCK):
+                part = slice(start, min(start + BLOCK, size))
                 some = codes if isinstance(codes, int) else codes[part]
-                self._block(cells, _within(rows, part), _within(places, part), some, job, rest)
+                self._block(cells, within(rows, part), within(places, part), some, job, rest)
         return rest
 
     def _block(
@@ -173,7 +181,7 @@ class DenseStep:
         job: Job,
         rest: list[NDArray[np.int64]],
     ) -> None:
-        state = cells.state[rows]
+        state = cells.config[rows]
         low = int(state.min())
         if isinstance(codes, int) and low == int(state.max()):
             self._uniform(cells, rows, places, low, codes, job, rest)
@@ -220,7 +228,7 @@ class DenseStep:
             status = np.zeros(size, np.int8)
             self._ask(cells, rows, places, number, slice(0, size), status, job)
             if status.any():
-                self._commit(cells, rows, places, (np.full(size, state, np.int32), code, target), status, job)
+                self._commit(cells, rows, places, (np.full(size, state, cells.config.dtype), code, target), status, job)
                 scalar = np.flatnonzero(status == ERROR)
                 if len(scalar):
                     rest.append(_at(places, scalar))
@@ -272,13 +280,16 @@ class DenseStep:
         ticket = job.ticket
         ticket.columns["status"][places] = status
         ticket.columns["revision"][places] = cells.revision[rows]
-        ticket.state()[places] = cells.state[rows]
+        ticket.state()[places] = cells.config[rows]
 
     def _move(self, cells: Cells, rows: Where, places: Where | None, move: tuple[Any, Any, Any], job: Job) -> None:
         """Move rows that all take their action; before, action and target are one value or (N,) each."""
         before, code, target = move
         ids = cells.ids[rows]
-        cells.state[rows] = target
+        cells.config[rows] = target
+        cells.state[rows] = self.symbols(cells)[target]
+        if self.ends:
+            cells.done[rows] = self.done[target]
         revision = cells.revision[rows]
         if isinstance(rows, slice):
             revision += 1
@@ -327,8 +338,12 @@ def _size(where: Where) -> int:
     return where.stop - where.start if isinstance(where, slice) else len(where)
 
 
-def _within(where: Where, part: slice) -> Where:
+def within(where: Where, part: Where) -> Where:
+    """Return the part of rows or places that `part` picks."""
     if isinstance(where, slice):
+        if not isinstance(part, slice):
+            moved: NDArray[np.int64] = part + where.start
+            return moved
         return slice(where.start + part.start, where.start + part.stop)
     return where[part]
 

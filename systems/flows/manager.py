@@ -51,7 +51,7 @@ class FlowManager:
 
     def __repr__(self) -> str:
         tables = self._store.tables
-        return f"FlowManager({len(tables)} definitions, {sum(table.count for table in tables)} instances)"
+        return f"FlowManager({len(tables)} definitions, {sum(map(len, tables))} instances)"
 
     @property
     def audit(self) -> AuditStream:
@@ -171,16 +171,17 @@ class FlowManager:
         store = self._store
         if store.stepping:
             raise ReentrantSendError("send inside a macrostep", todo="use ctx.send, which delivers after the commit")
-        table, row, number = store.locate(instance)
+        cells, row, number = store.locate(instance)
         if key is not None and (stored := store.answers.get((number, key))) is not None:
             return stored
         if number in store.locked:
             store.check_free(number)
         if store.queue or store.running:
             self._advancer.drain(number)
+            cells, row, _ = store.locate(number)
         if expected_revision is not None:
-            check_revision(table, row, number, expected_revision)
-        result = self._stepper.take(table, row, number, action, data if data is None else freeze(data, "data"), user)
+            check_revision(cells, row, number, expected_revision)
+        result = self._stepper.take(cells, row, number, action, data if data is None else freeze(data, "data"), user)
         if store.sent:
             store.deliver()
         if key is not None:
@@ -266,14 +267,14 @@ class FlowManager:
         Raises:
             UnknownInstanceError: no such instance.
         """
-        table, row, number = self._store.locate(instance)
-        if table.cells.state[row] < 0 or is_internal(action):
+        cells, row, number = self._store.locate(instance)
+        if cells.config_at[row] < 0 or is_internal(action):
             return False
-        image = table.image(row, number)
+        image = cells.table.image(cells, row, number)
         if image.config.done:
             return False
         event = FlowEvent.of(action, user, self.world.now(), freeze(data, "data"))
-        run = Run(table.flow, image, table.subjects[table.cells.subject[row]], event, number)
+        run = Run(cells.table.flow, image, self.world.symbols.text(cells.subject[row]), event, number)
         return bool(self._store.guarded(lambda: run.select(action))[0])
 
     # -- asking ------------------------------------------------------------------------------------------
@@ -281,10 +282,10 @@ class FlowManager:
     def get(self, instance: int | str) -> FlowInstance | None:
         """Return an instance as it is now, or None."""
         try:
-            table, row, number = self._store.locate(instance)
+            cells, row, number = self._store.locate(instance)
         except UnknownInstanceError:
             return None
-        return view(table, row, number, self.world.now())
+        return view(self.world, cells, row, number)
 
     def image(self, instance: int | str) -> Image | None:
         """Return all that the instance's next step depends on: configuration, context, memory, timers, delayed actions.
@@ -294,11 +295,11 @@ class FlowManager:
         Raises:
             UnknownInstanceError: no such instance.
         """
-        table, row, number = self._store.locate(instance)
-        if table.cells.state[row] < 0:
+        cells, row, number = self._store.locate(instance)
+        if cells.config_at[row] < 0:
             return None
-        image = table.image(row, number)
-        image.timers = () if image.config.done else table.timers_of(row, number, -1)
+        image = cells.table.image(cells, row, number)
+        image.timers = () if image.config.done else cells.table.timers_of(cells, row, number, -1)
         return image
 
     def history(self, instance: int | str) -> tuple[Transition, ...]:
@@ -307,8 +308,8 @@ class FlowManager:
         Raises:
             UnknownInstanceError: no such instance.
         """
-        table, _, number = self._store.locate(instance)
-        return table.history(number)
+        cells, _, number = self._store.locate(instance)
+        return cells.table.history(number)
 
     def actions(self, instance: int | str) -> tuple[str, ...]:
         """Return the actions that the instance's active states list, sorted; guards are not asked.
@@ -316,13 +317,14 @@ class FlowManager:
         Raises:
             UnknownInstanceError: no such instance.
         """
-        table, row, _ = self._store.locate(instance)
-        if table.cells.state[row] < 0:
+        cells, row, _ = self._store.locate(instance)
+        if cells.config_at[row] < 0:
             return ()
-        config = table.flow.config_list[table.cells.state[row]]
+        flow = cells.table.flow
+        config = flow.config_list[cells.config_at[row]]
         if config.done:
             return ()
-        return tuple(sorted({a for i in config.active for a in table.flow.nodes[i].on if not is_internal(a)}))
+        return tuple(sorted({a for i in config.active for a in flow.nodes[i].on if not is_internal(a)}))
 
     def query(self, wanted: FlowFilter | None = None) -> Selection:
         """Return the instances that fit a filter, by id. Cost: one pass over a column per field of the filter."""
@@ -335,25 +337,25 @@ class FlowManager:
             FlowError: the history leads elsewhere.
             UnknownInstanceError: no such instance.
         """
-        table, row, number = self._store.locate(instance)
-        found = view(table, row, number, self.world.now())
-        return replay_compiled(table.flow, found.started_with, found.history, subject=found.subject)
+        cells, row, number = self._store.locate(instance)
+        found = view(self.world, cells, row, number)
+        return replay_compiled(cells.table.flow, found.started_with, found.history, subject=found.subject)
 
     def column_bytes(self) -> int:
-        """Return the bytes that the instances' columns hold, history aside."""
-        return sum(column.nbytes for table in self._store.tables for column in table.cells.columns())
+        """Return the bytes that the instances' columns hold, the world's own of each entity included, history aside."""
+        return sum(cells.nbytes() for table in self._store.tables for cells in table.cells())
 
     # -- changing ----------------------------------------------------------------------------------------
 
     def despawn(self, instance: int | str) -> None:
-        """Remove an instance with its timers and queued actions.
+        """Despawn an instance; its timers and queued actions go with it, as with `world.despawn`.
 
         Raises:
             UnknownInstanceError: no such instance.
         """
-        table, row, number = self._store.locate(instance)
-        table.drop(row, number)
-        self._store.forget(number)
+        cells, _, number = self._store.locate(instance)
+        self.world.despawn(number)
+        cells.table.forget(number)
 
     def migrate(
         self,
@@ -397,7 +399,9 @@ class FlowManager:
             FlowError: one of them has no place; nothing changed.
         """
         table = self._store.table(definition_id)
-        lost = table.cells.ids[np.flatnonzero(table.cells.state[: table.count] == -2)].tolist()
+        lost = [
+            i for cells in table.cells() for i in cells.ids[np.flatnonzero(cells.config[cells.live()] < 0)].tolist()
+        ]
         moves = [plan_migration(self._store, each, state_map, context_fn) for each in lost]
         for move in () if dry_run else moves:
             migrate_one(self._store, move)

@@ -8,12 +8,12 @@ from typing import Any
 
 from tickwright.systems.contracts.events import FlowFinished, FlowTransitioned
 from tickwright.systems.contracts.json import FrozenDict, freeze
+from tickwright.systems.flows.cells import Cells
 from tickwright.systems.flows.compiled import Config
 from tickwright.systems.flows.errors import FlowError
 from tickwright.systems.flows.replay import MIGRATE
 from tickwright.systems.flows.store import FlowStore
 from tickwright.systems.flows.structure import StateType
-from tickwright.systems.flows.table import FlowTable
 
 __all__ = ["ContextFn", "migrate_one", "plan_migration"]
 
@@ -24,7 +24,7 @@ ContextFn = Callable[[dict[str, Any]], Mapping[str, Any]]
 class _Move:
     """One instance's way: nothing is written until every one is known."""
 
-    table: FlowTable
+    cells: Cells
     row: int
     instance: int
     before: str
@@ -41,9 +41,9 @@ def plan_migration(
     Raises:
         FlowError: its state has no place in the definition, or its new context is no JSON or does not fit.
     """
-    table, row, number = store.locate(instance)
+    cells, row, number = store.locate(instance)
     store.check_free(number)
-    state = int(table.cells.state[row])
+    table, state = cells.table, cells.config_at[row]
     before = table.lost.get(number, "") if state < 0 else table.flow.config_list[state].current_state
     name = state_map.get(before, before)
     target = table.flow.by_path.get(name, -1)
@@ -59,21 +59,22 @@ def plan_migration(
         config = table.flow.config_list[state]  # it is there already: its regions and inner states stay
     else:
         config = table.flow.config(frozenset(table.flow.enter_set((target,), set(), {})))
-    context = table.context(row, number)
+    context = table.context(cells, row, number)
     if context_fn is not None:
         context = freeze(context_fn(dict(context)), "context")
         if not isinstance(context, FrozenDict):
             raise FlowError("the new context is no object", expected="context_fn returns a dict")
-        context = FrozenDict({**{name: table.defaults[name] for name in table.cells.values}, **context})
-    return _Move(table, row, number, before, config, context, table.typed(context))
+        context = FrozenDict({**{name: table.defaults[name] for name in table.types}, **context})
+    return _Move(cells, row, number, before, config, context, table.typed(context))
 
 
 def migrate_one(store: FlowStore, move: _Move) -> None:
     """Write what `plan_migration` worked out: state, context, timers begun anew, a line in the history."""
-    table, row, instance, config = move.table, move.row, move.instance, move.config
-    cells, now = table.cells, store.world.now()
-    revision = int(cells.revision[row]) + 1
-    cells.state[row], cells.revision[row], cells.updated[row] = config.index, revision, now
+    cells, row, instance, config = move.cells, move.row, move.instance, move.config
+    table, now = cells.table, store.world.now()
+    revision = cells.revision_at[row] + 1
+    cells.config_at[row], cells.revision_at[row], cells.updated_at[row] = config.index, revision, now
+    cells.state[row], cells.done[row] = table.symbol_of(config.index), config.done
     for name, value in move.typed.items():
         cells.values[name][row] = value
     table.contexts[instance] = move.context
@@ -81,7 +82,7 @@ def migrate_one(store: FlowStore, move: _Move) -> None:
         kept.pop(instance, None)
     if cells.entered is not None:
         cells.entered[row] = now
-    cells.moved(slice(row, row + 1))
+    cells.mark_one(row)
     data = FrozenDict(context=move.context)
     to = config.current_state
     table.records.setdefault(instance, []).append((move.before, to, MIGRATE, now, data, revision, "", (), ()))
@@ -97,7 +98,7 @@ def migrate_one(store: FlowStore, move: _Move) -> None:
 
 def _start_timers(store: FlowStore, move: _Move, now: int) -> None:
     """Begin the fixed timers of the new states; delays that a handler computes begin with the next entry."""
-    table = move.table
+    table = move.cells.table
     if move.config.done:
         return
     timers = [
@@ -108,5 +109,5 @@ def _start_timers(store: FlowStore, move: _Move, now: int) -> None:
     ]
     for deadline, node, place in timers:
         store.calendar.add(deadline, move.instance, node, place)
-    if timers and table.cells.entered is None:
+    if timers and move.cells.entered is None:
         table.timers[move.instance] = tuple(timers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tickwright.ecs_core import Plugin, ResMut, Update
+from tickwright.ecs_core import Plugin, Update, World
 from tickwright.systems.contracts.events import Emitted
 from tickwright.systems.contracts.sets import UpdateSet
 from tickwright.systems.contracts.ticks import TickThread
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["FlowsPlugin", "advance_flows"]
 
 
-def advance_flows(flows: ResMut[FlowManager]) -> None:
-    """Take due timers and queued actions."""
-    flows.advance()
+def advance_flows(world: World) -> None:
+    """Take due timers and queued actions; alone, for handlers' commands may do anything to the world."""
+    world.resource(FlowManager).advance()
 
 
 class FlowsPlugin(Plugin):

@@ -14,7 +14,7 @@ from tickwright.systems.flows.reader import read_definition
 from tickwright.systems.flows.results import Transition
 from tickwright.systems.flows.step import Image, Run, begin, choose, finish, step
 from tickwright.systems.flows.structure import FlowDefinition
-from tickwright.systems.flows.table import FlowTable
+from tickwright.systems.flows.table import column_types, stored
 
 __all__ = ["MIGRATE", "Replayed", "compile_flow", "replay", "replay_compiled"]
 
@@ -77,22 +77,22 @@ def replay_compiled(
     flow: CompiledFlow, started_with: Mapping[str, Any], history: Iterable[Transition], *, subject: str = ""
 ) -> Replayed:
     """Replay over a compiled flow; see `replay`."""
-    table = FlowTable(flow, 0)
+    types = column_types(flow)
     start = FlowEvent.of("", str(started_with["user"]), int(started_with["timestamp"]), None)
     image = begin(flow, freeze(started_with["context"], "context"), start, subject=subject).image()
     for record in history:
-        image.context = _stored(table, image.context)
+        image.context = _stored(flow, types, image.context)
         image = _migrated(flow, record) if record.action == MIGRATE else _stepped(flow, image, record, subject)
         if image.config.current_state != record.to:
             raise _lost(flow, record, image.config.current_state)
     paths = [node.path for node in flow.nodes]
     active = tuple([paths[index] for index in sorted(image.config.active) if index])
-    return Replayed(image.config.current_state, active, _stored(table, image.context))
+    return Replayed(image.config.current_state, active, _stored(flow, types, image.context))
 
 
-def _stored(table: FlowTable, context: FrozenDict) -> FrozenDict:
+def _stored(flow: CompiledFlow, types: dict[str, Any], context: FrozenDict) -> FrozenDict:
     """Return a context as the columns give it back."""
-    typed = table.typed(context)
+    typed = stored(types, context, flow)
     return FrozenDict({**context, **{name: value.item() for name, value in typed.items()}}) if typed else context
 
 

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from tickwright.systems.contracts.events import FlowStarted
 from tickwright.systems.contracts.json import EMPTY, FrozenDict
+from tickwright.systems.flows.cells import CONFIG, ENTERED
+from tickwright.systems.flows.components import FlowState
 from tickwright.systems.flows.context import FlowEvent
 from tickwright.systems.flows.errors import FlowError
 from tickwright.systems.flows.step import begin
@@ -40,17 +42,18 @@ def start_batch(
     calls = any(node.enter for node in flow.nodes) or not flow.rests
     if not table.dense.usable or calls:
         return _one_by_one(store, stepper, table, n, texts, user, values)
-    now = store.world.now()
+    world, now = store.world, store.world.now()
     run = begin(flow, table.defaults, FlowEvent.of("", user, now, None))
-    cells, rows = table.cells, table.grow(n, now)
-    cells.state[rows] = run.config.index
-    if isinstance(texts, str):
-        cells.subject[rows] = table.intern(texts)
-    else:
-        cells.subject[rows] = list(map(table.intern, texts))
-    for name, value in values.items():
-        cells.values[name][rows] = value
-    ids: NDArray[np.int64] = cells.ids[rows].copy()
+    subjects: Any = texts if isinstance(texts, str) else world.symbols.intern_batch(texts)
+    kind: Any = FlowState
+    state = kind.columns(
+        definition=flow.definition.id, state=run.config.current_state, subject=subjects,
+        created_at=now, updated_at=now, done=run.config.done,
+    )  # fmt: skip
+    typed = {**table.typed(table.defaults), **values}
+    clock = {ENTERED: now} if table.dense.clocked else {}
+    made = world.spawn_batch(n, state, table.kind.columns(**{CONFIG: run.config.index, **clock, **typed}))
+    ids = made.view(np.int64)
     for deadline, node, place in run.timers:
         store.calendar.add_group(deadline, ids.copy(), node, place)
     if columns or user:
@@ -72,10 +75,10 @@ def _checked(table: FlowTable, n: int, columns: Mapping[str, Any]) -> dict[str, 
     found = {}
     where = f"flow {table.flow.definition.id!r}"
     for name, given in columns.items():
-        if name not in table.cells.values:
-            known = ", ".join(table.cells.values) or "fields in context_types"
+        if name not in table.types:
+            known = ", ".join(table.types) or "fields in context_types"
             raise FlowError(f"no typed field {name!r}", where=where, expected=known)
-        dtype = table.cells.values[name].dtype
+        dtype = table.types[name]
         try:
             array = np.asarray(given)
             wide = array if array.ndim == 0 else np.broadcast_to(array, (n,))
@@ -105,8 +108,6 @@ def _one_by_one(
             given = FrozenDict({name: column[i].item() for name, column in values.items()}) if values else EMPTY
             made.append(stepper.start(table, given, texts if isinstance(texts, str) else texts[i], user))
     except FlowError:
-        for instance in made:  # all or none
-            table.drop(table.row_of(instance), instance)
-            store.forget(instance)
+        store.world.despawn_batch(made)  # all or none
         raise
     return np.array(made, np.int64)

@@ -15,6 +15,8 @@ from tickwright.systems.contracts.events import (
 )
 from tickwright.systems.contracts.json import EMPTY, FrozenDict
 from tickwright.systems.flows.audit import Rejection
+from tickwright.systems.flows.cells import CONFIG, ENTERED, Cells
+from tickwright.systems.flows.components import FlowState
 from tickwright.systems.flows.context import FlowEvent
 from tickwright.systems.flows.errors import FlowError
 from tickwright.systems.flows.nodes import is_internal
@@ -49,10 +51,11 @@ class Stepper:
         now = store.world.now()
         run = store.guarded(lambda: begin(table.flow, context, FlowEvent.of("", user, now, None), subject=subject))
         typed = table.typed(run.context)
-        row = table.grow(1, now).start
-        instance = int(table.cells.ids[row])
-        table.cells.subject[row] = table.intern(subject)
-        table.commit(row, instance, run, None, typed)
+        config = run.config
+        public = FlowState(table.flow.definition.id, config.current_state, subject, 0, now, now, config.done)
+        own = table.kind(**{CONFIG: config.index, **({ENTERED: now} if table.dense.clocked else {}), **typed})
+        instance = store.world.spawn(public, own)
+        table.begin(instance, run)
         if given or user:
             table.started[instance] = (context, user)
         if store.listened:
@@ -65,35 +68,37 @@ class Stepper:
 
     # -- stepping ----------------------------------------------------------------------------------------
 
-    def take(self, table: FlowTable, row: int, instance: int, action: str, data: Any, user: str) -> TransitionResult:
+    def take(self, cells: Cells, row: int, instance: int, action: str, data: Any, user: str) -> TransitionResult:
         """Take one action.
 
         Raises:
             FlowError: a handler raised; nothing changed but the audit stream.
         """
-        if table.cells.state[row] < 0:
-            return self.reject(table, instance, action, user, InvalidState(table.lost.get(instance, "")))
-        image = table.image(row, instance)
+        table = cells.table
+        if cells.config_at[row] < 0:
+            return self.reject(cells, row, instance, action, user, InvalidState(table.lost.get(instance, "")))
+        image = table.image(cells, row, instance)
         if is_internal(action):
-            return self.reject(table, instance, action, user, InvalidAction(action, image.config.current_state))
+            return self.reject(cells, row, instance, action, user, InvalidAction(action, image.config.current_state))
         event = FlowEvent.of(action, user, self.store.world.now(), data)
-        return self._step(table, row, instance, image, event)
+        return self._step(cells, row, instance, image, event)
 
-    def fire(self, table: FlowTable, row: int, instance: int, timer: Timer) -> TransitionResult | None:
+    def fire(self, cells: Cells, row: int, instance: int, timer: Timer) -> TransitionResult | None:
         """Take a due `after`, or deliver a due delayed action.
 
         Raises:
             FlowError: a handler raised; all of the instance is as it was, the timer included.
         """
+        table = cells.table
         deadline, node, place = timer
         table.held.discard((instance, *timer))
-        now = max(deadline, int(table.cells.updated[row]))
-        image = table.image(row, instance)
+        now = max(deadline, cells.updated_at[row])
+        image = table.image(cells, row, instance)
         if node >= 0:
             image.timers = tuple([each for each in image.timers if each != timer])
             event = FlowEvent.of(table.flow.nodes[node].after[place][2], "", now, None)
-            result = self._step(table, row, instance, image, event)
-            if not isinstance(result, Success) and table.cells.entered is None:
+            result = self._step(cells, row, instance, image, event)
+            if not isinstance(result, Success) and cells.entered is None:
                 table.timers[instance] = image.timers  # it is spent, though its guard said no
             return result
         mine = next(each for each in image.delayed if each[:2] == (deadline, place))
@@ -103,15 +108,16 @@ class Stepper:
             self.store.sent.append((instance, (target, action, data, user)))
             table.delayed[instance] = image.delayed
             return None
-        result = self._step(table, row, instance, image, FlowEvent.of(action, user, now, data))
+        result = self._step(cells, row, instance, image, FlowEvent.of(action, user, now, data))
         if not isinstance(result, Success):
             table.delayed[instance] = image.delayed
         return result
 
-    def always(self, table: FlowTable, row: int, instance: int) -> TransitionResult | None:
+    def always(self, cells: Cells, row: int, instance: int) -> TransitionResult | None:
         """Take the eventless transitions of an instance at rest whose guards hold now; None where none does."""
-        image = table.image(row, instance)
-        subject = table.subjects[table.cells.subject[row]]
+        table = cells.table
+        image = table.image(cells, row, instance)
+        subject = self.store.world.symbols.text(cells.subject[row])
         event = FlowEvent.of("", "", self.store.world.now(), None)
 
         def call() -> Run | None:
@@ -124,14 +130,17 @@ class Stepper:
 
         try:
             done = self.store.guarded(call)
-            return None if done is None else self.commit(table, row, instance, image, done, event)
+            if done is None:
+                return None
+            cells, row, _ = self.store.locate(instance)
+            return self.commit(cells, row, instance, image, done, event)
         except FlowError as error:
             self.note_failure(instance, event, error)
             raise
 
-    def _step(self, table: FlowTable, row: int, instance: int, image: Image, event: FlowEvent) -> TransitionResult:
-        store = self.store
-        subject = table.subjects[table.cells.subject[row]]
+    def _step(self, cells: Cells, row: int, instance: int, image: Image, event: FlowEvent) -> TransitionResult:
+        store, table, version = self.store, cells.table, cells.archetype.version
+        subject = store.world.symbols.text(cells.subject[row])
         try:
             if store.stepping:
                 store.guarded(lambda: None)
@@ -140,30 +149,33 @@ class Stepper:
                 run = step(table.flow, image, event, subject=subject, instance=instance)
             finally:
                 store.stepping = False
+            if cells.archetype.version != version:  # a handler changed the world: the row may be elsewhere
+                cells, row, _ = store.locate(instance)
             if isinstance(run, Run):
-                return self.commit(table, row, instance, image, run, event)
+                return self.commit(cells, row, instance, image, run, event)
         except FlowError as error:
             self.note_failure(instance, event, error)
             raise
-        return self.reject(table, instance, event["action"], event["user"], run)
+        return self.reject(cells, row, instance, event["action"], event["user"], run)
 
     def note_failure(self, instance: int, event: FlowEvent, error: FlowError) -> None:
         """Put a macrostep that was rolled back into the audit stream."""
         self.store.audit.append(Rejection(instance, event["action"], event["user"], event["timestamp"], error))
 
     def commit(
-        self, table: FlowTable, row: int, instance: int, image: Image, run: Run, event: FlowEvent
+        self, cells: Cells, row: int, instance: int, image: Image, run: Run, event: FlowEvent
     ) -> TransitionResult:
         """Put a finished run in place: swap, append, flush.
 
         Raises:
             FlowStepError: its context does not fit the typed columns; nothing changed.
         """
-        typed = table.typed(run.context) if table.cells.values and run.context is not image.context else EMPTY
-        revision = int(table.cells.revision[row]) + 1
+        table = cells.table
+        typed = table.typed(run.context) if cells.values and run.context is not image.context else EMPTY
+        revision = cells.revision_at[row] + 1
         before, after, action = image.config, run.config, event["action"]
-        table.commit(row, instance, run, image, typed)
-        table.cells.revision[row] = revision
+        table.commit(cells, row, instance, run, image, typed)
+        cells.revision_at[row] = revision
         exited: tuple[str, ...] = ()
         entered: tuple[str, ...] = ()
         if table.flow.nested:
@@ -201,19 +213,19 @@ class Stepper:
 
     def reject(
         self,
-        table: FlowTable,
+        cells: Cells,
+        row: int,
         instance: int,
         action: str,
         user: str,
         result: GuardFailed | InvalidAction | InvalidState,
     ) -> TransitionResult:
         """Put a refusal into the audit stream and tell of it."""
-        store = self.store
+        store, table = self.store, cells.table
         store.audit.append(Rejection(instance, action, user, store.world.now(), result))
         if store.listened:
-            row = table.row_of(instance)
             lost = isinstance(result, InvalidState)
-            state = table.lost.get(instance, "") if lost else _state(table, row)
+            state = table.lost.get(instance, "") if lost else _state(cells, row)
             store.tell(
                 FlowRejected(
                     definition=table.flow.definition.id,
@@ -250,8 +262,8 @@ class Stepper:
             store.tell(FlowFinished(definition=definition, instance=str(instance), state=state, output=output))
 
 
-def _state(table: FlowTable, row: int) -> str:
-    return table.flow.config_list[int(table.cells.state[row])].current_state
+def _state(cells: Cells, row: int) -> str:
+    return cells.table.flow.config_list[cells.config_at[row]].current_state
 
 
 def _output(table: FlowTable, run: Run) -> Any:

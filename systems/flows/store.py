@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tickwright.systems.contracts.events import Emitted, HookEvent
 from tickwright.systems.contracts.ports import Dispatcher, Handlers
 from tickwright.systems.flows.audit import AuditStream
+from tickwright.systems.flows.bulk import Where
+from tickwright.systems.flows.cells import Cells
 from tickwright.systems.flows.compiled import CompiledFlow
+from tickwright.systems.flows.components import FlowState
 from tickwright.systems.flows.errors import (
     FlowBusyError,
     FlowDefinitionError,
@@ -19,9 +25,10 @@ from tickwright.systems.flows.errors import (
     UnknownInstanceError,
 )
 from tickwright.systems.flows.reader import read_definition
+from tickwright.systems.flows.rebinding import rebind
 from tickwright.systems.flows.results import TransitionResult
 from tickwright.systems.flows.structure import FlowDefinition
-from tickwright.systems.flows.table import FlowTable
+from tickwright.systems.flows.table import FlowTable, component_name
 from tickwright.systems.flows.ticket import Ticket
 from tickwright.systems.flows.timers import Calendar
 
@@ -35,6 +42,7 @@ Queued: TypeAlias = tuple[int, str, Any, str]
 T = TypeVar("T")
 
 _ANSWERS = 100_000
+_SWEEP_AT = 4096
 
 
 class FlowStore:
@@ -53,6 +61,8 @@ class FlowStore:
         self.answers: dict[tuple[int, str], TransitionResult] = {}
         self.locked: set[int] = set()
         self.stepping = False
+        self._table_of: dict[int, FlowTable] = {}
+        self._sweep_at = _SWEEP_AT
         self.emitted = world.events.register(Emitted)
 
     # -- definitions -------------------------------------------------------------------------------------
@@ -68,24 +78,24 @@ class FlowStore:
         flow = CompiledFlow(read, self._functions(handlers, owner))
         key = (read.id, read.version)
         table = self.versions.get(key)
-        fresh = FlowTable(flow, len(self.tables))
-        self._check_defaults(fresh)
-        if table is None:
-            table = self.versions[key] = fresh
-            self.tables.append(table)
-        else:
-            table.rebind(flow)
-            self.wind(table)
+        try:
+            if table is None:
+                table = FlowTable(self.world, flow, len(self.tables), self._component_name(*key))
+                self.versions[key] = table
+                self.tables.append(table)
+            else:
+                rebind(table, flow)
+                self.wind(table)
+        except FlowStepError as error:  # the context does not fit its own types
+            path = error.what.split(" ")[0]
+            raise FlowDefinitionError(error.what, where=path, expected=error.expected, path=path) from error
         self.latest[read.id] = table
         return read
 
-    @staticmethod
-    def _check_defaults(table: FlowTable) -> None:
-        try:
-            table.typed(table.defaults)
-        except FlowStepError as error:
-            path = error.what.split(" ")[0]
-            raise FlowDefinitionError(error.what, where=path, expected=error.expected, path=path) from error
+    def _component_name(self, definition_id: str, version: str) -> str:
+        """Return a name that no other definition's component has."""
+        name, taken = component_name(definition_id, version), {table.name for table in self.tables}
+        return next(each for each in (name, *(f"{name}_{i}" for i in range(2, 2 + len(taken)))) if each not in taken)
 
     def _functions(
         self, handlers: Mapping[str, Callable[..., Any]], owner: str
@@ -116,20 +126,74 @@ class FlowStore:
 
     # -- instances ---------------------------------------------------------------------------------------
 
-    def locate(self, instance: int | str) -> tuple[FlowTable, int, int]:
-        """Return (table, row, id) of a living instance.
+    def locate(self, instance: int | str) -> tuple[Cells, int, int]:
+        """Return (columns, row, id) of a living instance.
 
         Raises:
             UnknownInstanceError: there is none.
         """
         try:
             number = int(instance)
-            table = self.tables[number >> 32] if number >= 0 else None
-        except (ValueError, TypeError, IndexError):
-            table = None
-        if table is not None and (row := table.row_of(number)) >= 0:
-            return table, row, number
+        except (ValueError, TypeError):
+            number = 0
+        entities = self.world.entities
+        if number > 0 and entities.contains(number):
+            index = number & 0xFFFFFFFF
+            cells = self.cells_in(entities.table_at[index])
+            if cells is not None:
+                return cells, entities.row_at[index], number
         raise UnknownInstanceError(f"no flow instance {instance!r:.80}", todo="use an id that start returned")
+
+    def find(self, instance: int) -> tuple[Cells, int] | None:
+        """Return (columns, row) of an instance, None if it is gone."""
+        try:
+            return self.locate(instance)[:2]
+        except UnknownInstanceError:
+            return None
+
+    def cells_in(self, archetype: int) -> Cells | None:
+        """Return the columns of flow instances in one of the world's tables, None if it has none."""
+        table = self._table_of.get(archetype)
+        if table is None:
+            kinds = self.world.tables[archetype].by_kind
+            table = next((each for each in self.tables if each.kind in kinds), None) if FlowState in kinds else None
+            if table is not None:
+                self._table_of[archetype] = table
+        return None if table is None else table.cells_in(archetype)
+
+    def groups(self, ids: NDArray[np.int64]) -> Iterator[tuple[Cells | None, Where, Where]]:
+        """Yield (columns, rows, places in `ids`) for each of the world's tables; None for ids that are no instances."""
+        entities = self.world.entities
+        size = len(ids)
+        low = int(ids[0]) & 0xFFFFFFFF if size else 0
+        span = slice(low, low + size)
+        if (
+            size
+            and low > 0
+            and span.stop <= entities.used
+            and int(ids[-1]) - int(ids[0]) == size - 1
+            and bool((ids[1:] > ids[:-1]).all())
+            and bool((entities.generation[span] == int(ids[0]) >> 32).all())
+        ):
+            numbers, rows = entities.table[span], entities.row[span]
+            first = int(numbers[0])
+            if first >= 0 and int(numbers.min()) == int(numbers.max()):
+                yield self.cells_in(first), as_rows(rows), slice(0, size)
+                return
+        yield from self._mixed(ids)
+
+    def _mixed(self, ids: NDArray[np.int64]) -> Iterator[tuple[Cells | None, Where, Where]]:
+        entities = self.world.entities
+        alive = (ids > 0) & entities.contains_batch(np.maximum(ids, 0).view(np.uint64))
+        places = np.flatnonzero(alive)
+        if len(places) < len(ids):
+            lost = np.flatnonzero(~alive)
+            yield None, lost, lost
+        index = ids[places] & 0xFFFFFFFF
+        numbers, rows = entities.table[index], entities.row[index]
+        for number in np.unique(numbers).tolist():
+            mine = numbers == number
+            yield self.cells_in(number), as_rows(rows[mine].astype(np.int64)), places[mine]
 
     def check_free(self, instance: int) -> None:
         """Refuse to touch an instance that is in the middle of `send_async`.
@@ -159,15 +223,16 @@ class FlowStore:
 
     def wind(self, table: FlowTable) -> None:
         """Put every pending timer of a table into the calendar anew."""
-        self.calendar.drop(lambda instance: instance >> 32 == table.number)
+        mine = set(table.ids().tolist())
+        self.calendar.drop(lambda instance: instance in mine)
         now = self.world.now()
-        for row, instance in enumerate(table.cells.ids[: table.count].tolist()):
-            if table.cells.state[row] < 0:
-                continue
-            for deadline, node, place in table.timers_of(row, instance, now - 1):
-                self.calendar.add(deadline, instance, node, place)
-            for each in table.delayed.get(instance, ()):
-                self.calendar.add(each[0], instance, -1, each[1])
+        for cells in table.cells():
+            for row, instance in enumerate(cells.ids[cells.live()].tolist()):
+                if cells.config[row] >= 0:
+                    for deadline, node, place in table.timers_of(cells, row, instance, now - 1):
+                        self.calendar.add(deadline, instance, node, place)
+                for each in table.delayed.get(instance, ()):
+                    self.calendar.add(each[0], instance, -1, each[1])
 
     def deliver(self) -> None:
         """Queue what handlers of one sub-phase sent, by sender, so that the order of instances does not matter."""
@@ -176,11 +241,19 @@ class FlowStore:
             self.queue.extend(each for _, each in self.sent)
             self.sent.clear()
 
-    def forget(self, instance: int) -> None:
-        """Drop the queued actions of an instance that is gone."""
-        for name in ("running", "queue"):
-            kept = (each for each in getattr(self, name) if isinstance(each, Ticket) or each[0] != instance)
-            setattr(self, name, deque(kept))
+    def sweep(self) -> None:
+        """Forget what is kept of instances that were despawned, whenever that has doubled.
+
+        Nothing is ever asked by the id of an entity that is gone, so this is about memory alone.
+        """
+        sides = [side for table in self.tables for side in table.sides()]
+        if sum(map(len, sides)) < self._sweep_at:
+            return
+        alive = self.world.entities.contains
+        for side in sides:
+            for instance in [each for each in side if not alive(each)]:
+                del side[instance]
+        self._sweep_at = max(_SWEEP_AT, 2 * sum(map(len, sides)))
 
     def remember(self, instance: int, key: str, result: TransitionResult) -> None:
         """Keep the answer to an idempotency key; the oldest go when there are too many."""
@@ -204,3 +277,11 @@ class FlowStore:
         dispatcher = self.world.get_resource(Dispatcher)  # type: ignore[type-abstract]
         hears = getattr(dispatcher, "hears", None)
         return bool(hears(kind.event_name)) if hears is not None else False
+
+
+def as_rows(rows: NDArray[Any]) -> Where:
+    """Return a slice where rows are consecutive, else the rows."""
+    size = len(rows)
+    if size and int(rows[-1]) - int(rows[0]) == size - 1 and bool((rows[1:] > rows[:-1]).all()):
+        return slice(int(rows[0]), int(rows[0]) + size)
+    return rows

@@ -49,7 +49,7 @@ class Ticket:
         self.taken: NDArray[np.bool_] | None = None
         self._state: NDArray[np.int32] | None = None
         self._failure: NDArray[np.int16] | None = None
-        self._dense: list[tuple[NDArray[np.int64] | None, DenseStep]] = []
+        self._dense: list[tuple[slice | NDArray[np.int64], DenseStep]] = []
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -88,16 +88,22 @@ class Ticket:
         return InvalidAction(self.action(index), config.current_state)
 
     def _dense_of(self, index: int) -> DenseStep | None:
-        for positions, dense in self._dense:
-            if positions is None or index in positions:
+        for places, dense in self._dense:
+            inside = places.start <= index < places.stop if isinstance(places, slice) else index in places
+            if inside:
                 return dense
         return None
 
     # -- filled by the tick ------------------------------------------------------------------------------
 
-    def stepped_by(self, dense: DenseStep, positions: NDArray[np.int64] | None) -> None:
-        """Note by which arrays these places (None: all) are stepped."""
-        self._dense.append((positions, dense))
+    def stepped_by(self, dense: DenseStep, places: slice | NDArray[np.int64]) -> None:
+        """Note by which arrays these places are stepped."""
+        last = self._dense[-1] if self._dense else None
+        before = last[0] if last is not None and last[1] is dense else None
+        if isinstance(before, slice) and isinstance(places, slice) and before.stop == places.start:
+            self._dense[-1] = (slice(before.start, places.stop), dense)
+            return
+        self._dense.append((places, dense))
         if self._state is None:
             self._state = np.zeros(len(self.ids), np.int32)
 
@@ -135,6 +141,9 @@ class Ticket:
         made._failure = None if self._failure is None else self._failure[positions]
         made.reasons = {at: self.reasons[i] for at, i in enumerate(positions.tolist()) if i in self.reasons}
         for own, dense in self._dense:
-            inside = None if own is None else np.flatnonzero(np.isin(positions, own))
+            if isinstance(own, slice):
+                inside = np.flatnonzero((positions >= own.start) & (positions < own.stop))
+            else:
+                inside = np.flatnonzero(np.isin(positions, own))
             made._dense.append((inside, dense))
         return made
