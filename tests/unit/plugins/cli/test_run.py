@@ -28,7 +28,7 @@ def test_every_kind_of_request_is_done(tmp_path):
         {"do": "save", "path": "a.md", "content": "x"},
         {"do": "start", "flow": "review", "subject": "a.md", "user": "ann"},
         {"do": "send", "flow": "review", "subject": "a.md", "action": "submit", "user": "ann"},
-        {"do": "send", "instance": "0", "action": "approve", "user": "ann"},
+        {"do": "send", "instance": "1", "action": "approve", "user": "ann"},
         {"do": "tool", "name": "double", "args": {"n": 4}},
         {"do": "emit", "event": "my:event", "payload": {"n": 1}},
         {"do": "delete", "path": "a.md"},
