@@ -88,9 +88,9 @@ class Extractive:
         for sentence in best:
             if sentence.source and sentence.source != source:
                 source = sentence.source
-                yield f"\n\nNote: {source}\n\n> {sentence.text}\n"
+                yield f"\n\nNote: {source}\n\n> {sentence.text}"
             else:
-                yield f"\n> {sentence.text}\n"
+                yield f"\n\n> {sentence.text}"
 
     def _outline(
         self, ranked: Sequence[tuple[float, Sentence]], sentences: Sequence[Sentence], question: Sequence[str]
