@@ -89,3 +89,49 @@ def test_run_ticks_as_often_as_asked(capsys, tmp_path):
     out = capsys.readouterr().out
     assert "  notes    37" in out
     assert out.splitlines()[-1].split() == ["3", "0", "0", "0", "0"]
+
+
+def test_the_main_job_runs_on_a_users_own_folder(capsys, tmp_path):
+    vault = tmp_path / "vault"
+    vault.mkdir()
+    (vault / "Kites.md").write_text("# Kites\n\nA kite needs a steady wind. See [[Lines]].\n")
+    (vault / "Lines.md").write_text("# Lines\n\nBraided lines stretch less than twisted ones.\n")
+    file = requests(
+        tmp_path,
+        {"do": "save", "path": "Empty.md", "content": ""},
+        {"do": "save", "path": "Tails.md", "content": "A tail steadies a kite."},
+        {"do": "start", "flow": "review", "subject": "Tails.md", "user": "ann"},
+        {"do": "send", "flow": "review", "subject": "Tails.md", "action": "submit", "user": "ann"},
+        {"do": "send", "flow": "review", "subject": "Tails.md", "action": "approve", "user": "ann"},
+        {"do": "send", "flow": "review", "subject": "Tails.md", "action": "approve", "user": "bob"},
+        {"do": "generate", "pipeline": "research", "variables": {"user_query": "steady kite", "current_note": "Kites"}},
+    )
+    with pytest.raises(SystemExit) as stopped:
+        main(
+            [
+                "run",
+                str(vault),
+                "--plugins",
+                str(ROOT / "examples/plugins"),
+                "--do",
+                str(file),
+                "--until-idle",
+                "--json",
+            ]
+        )
+    report = json.loads(capsys.readouterr().out)
+    assert stopped.value.code == 0
+    assert report["notes"] == 3
+    results = [answer["result"] for answer in report["answers"]]
+    assert results[0]["reason"] == "Empty note not allowed"
+    assert (vault / "Tails.md").read_text().startswith("A tail steadies a kite.\n<!-- modified: ")
+    assert results[4]["guard"] == "canApprove"
+    assert [(flow["definition"], flow["state"], flow["subject"]) for flow in report["flows"]] == [
+        ("review", "approved", "Tails.md")
+    ]
+    (done,) = report["runs"]
+    assert (done["pipeline"], done["status"], done["error"]) == ("research", "done", "")
+    assert "> A tail steadies a kite." in done["result"]
+    assert report["totals"]["tokens"] == done["tokens"] > 0
+    assert report["totals"]["transitions"] == 2
+    assert report["failures"] == []
