@@ -142,6 +142,7 @@ class _Fitter:
             overhead = MESSAGE_OVERHEAD * (len(gathered) + 2)
             self.budget = max(0, min(self.budget, limits.window - limits.reserve - overhead))
         self.left = self.budget
+        self.shown: dict[str, str] = {}
 
     def reserve(self, user_message: str) -> list[SourceReport]:
         """Take the room of the system prompt and the user's message."""
@@ -165,39 +166,36 @@ class _Fitter:
 
     def place(self, order: Sequence[int]) -> list[_Placed]:
         """Give the sources their room in `order`; return them in the config's order."""
-        wishes = self._wishes(order)
-        floors = self._floors(wishes)
+        floors = self._floors(order)
         kept = sum(floors)
         placed: dict[int, _Placed] = {}
-        for at, wish, floor in zip(order, wishes, floors, strict=True):
+        for at, floor in zip(order, floors, strict=True):
             kept -= floor
-            placed[at] = self._place(wish, self.left - kept)
-            self.left -= placed[at].report.used
+            placed[at] = self._place(self._wish(self.gathered[at]), self.left - kept)
+            report = placed[at].report
+            self.left -= report.used
+            self.shown |= {item.path: report.id for item in report.items if item.path and item.used}
         return [placed[at] for at in range(len(order))]
 
-    def _wishes(self, order: Sequence[int]) -> list[_Wish]:
-        first: dict[str, str] = {}
-        wishes = []
-        for at in order:
-            gathered = self.gathered[at]
-            fresh, repeats = [], []
-            for item in gathered.items:
-                owner = first.setdefault(item.path, gathered.source.id) if item.path else ""
-                if item.path and owner != gathered.source.id:
-                    tokens = self._count(_piece(item) + _GAP)
-                    repeats.append(ItemReport(item.path, tokens, 0, f"already in {owner}", item.by))
-                else:
-                    fresh.append(item)
-            asked = self._joined([_piece(item) for item in gathered.items])
-            wanted = self._joined([_piece(item) for item in fresh]) if repeats else asked
-            wishes.append(_Wish(gathered, fresh, repeats, asked, wanted))
-        return wishes
+    def _wish(self, gathered: Gathered) -> _Wish:
+        fresh, repeats = [], []
+        for item in gathered.items:
+            if item.path in self.shown:
+                reason = f"already in {self.shown[item.path]}"
+                repeats.append(ItemReport(item.path, self._count(_piece(item) + _GAP), 0, reason, item.by))
+            else:
+                fresh.append(item)
+        asked = self._joined([_piece(item) for item in gathered.items])
+        wanted = self._joined([_piece(item) for item in fresh]) if repeats else asked
+        return _Wish(gathered, fresh, repeats, asked, wanted)
 
-    def _floors(self, wishes: Sequence[_Wish]) -> list[int]:
+    def _floors(self, order: Sequence[int]) -> list[int]:
         """Return the room kept for each source by min_tokens; none where it cannot all be kept."""
         left, floors = self.left, []
-        for wish in wishes:
-            floor = min(wish.source.min_tokens, wish.capped)
+        for at in order:
+            source = self.gathered[at].source
+            asked = self._joined([_piece(item) for item in self.gathered[at].items]) if source.min_tokens else 0
+            floor = min(source.min_tokens, asked)
             floors.append(floor if floor <= left else 0)
             left -= floors[-1]
         return floors

@@ -111,6 +111,11 @@ def test_a_message_is_whole_notes_then_the_head_of_one_and_no_note_comes_twice(c
                 assert piece.startswith(rest)
                 rest = ""
         assert rest == ""
+    used = {report.id: {item.path for item in report.items if item.used} for report in context.report}
+    for report in context.report:
+        for item in report.items:
+            owner = item.reason.removeprefix("already in ")
+            assert owner == item.reason or item.path in used[owner], "what is said to be there is there"
     by_source = [{item.path for item in report.items if item.used and item.path} for report in context.report]
     assert sum(len(paths) for paths in by_source) == len(set().union(*by_source))
 
