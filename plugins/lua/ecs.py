@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from tickwright.ecs_core import Time, With, Without
+from tickwright.ecs_core.component import info_of
+from tickwright.plugins.lua.components import nearest_of
 from tickwright.plugins.lua.context import Doors
 from tickwright.plugins.lua.errors import PluginValueError
-from tickwright.plugins.lua.features import feature
 from tickwright.plugins.lua.systems import LuaSystem
 from tickwright.plugins.lua.values import decode_json, text
 
@@ -19,6 +20,11 @@ __all__ = ["WorldDoors"]
 
 _QUERY = ("components", "with", "without", "limit")
 _ROWS = 10_000
+_EXACT = 2**53
+# What a component shows is what these permissions of plugin.toml guard.
+_GUARDED = {
+    "Note": "notes", "PipelineRun": "generation", "StepState": "generation", "AgentTask": "agents",
+}  # fmt: skip
 
 
 class WorldDoors(Doors):
@@ -26,49 +32,99 @@ class WorldDoors(Doors):
 
     def __init__(self, plugin: LoadedPlugin) -> None:
         super().__init__(plugin)
-        self._systems = 0
+        self._staged: dict[str, type[Any]] = {}
+        self._call = -1
+        self._staged_commands = 0
 
     def doors(self) -> Mapping[str, Callable[..., Any]]:
         """Return door name -> function."""
         return {
-            "component": self.component, "system": self.system, "query": self.query, "get": self.get,
-            "spawn": self.spawn, "despawn": self.despawn, "insert": self.insert, "remove": self.remove,
-            "resource": self.resource, "set_resource": self.set_resource,
+            "component": self.component, "enum": self.enum, "system": self.system, "query": self.query,
+            "get": self.get, "has": self.has, "spawn": self.spawn, "despawn": self.despawn, "insert": self.insert,
+            "remove": self.remove, "resource": self.resource, "set_resource": self.set_resource,
+            "symbol_text": self.symbol_text, "symbol_number": self.symbol_number,
+            "object_get": self.object_get, "object_set": self.object_set,
         }  # fmt: skip
 
     # Components -------------------------------------------------------------------------------------------------
 
     def component(self, name: bytes, schema: bytes) -> None:
         """Define a component; it stays as data when the plugin goes."""
-        label, fields = text(name), decode_json(schema)
+        label, fields, plugin = text(name), decode_json(schema), self.plugin
         if not isinstance(fields, dict):
             raise PluginValueError(f"the schema of '{label}' must be a table of fields")
-        self.plugin.host.components.define(label, fields, owner=self.plugin.name)
+        components = plugin.host.components
+        self._staged[label] = components.check(label, fields, owner=plugin.name)
 
-    def _named(self, name: str) -> type[Any]:
-        found = self.plugin.host.components.named(name)
+        def apply() -> Callable[[], None]:
+            restore = components.define(label, fields, owner=plugin.name)
+            self._staged.pop(label, None)
+            if restore is not None:
+                plugin.restores.append(restore)
+                plugin.host.rebind(label)
+            return lambda: components.disown(label)
+
+        plugin.register("component", label, apply)
+
+    def enum(self, column: bytes) -> Any:
+        """Return the members of a column's enum, name -> number."""
+        name, _, field = text(column).partition(".")
+        info = info_of(self._named(name))
+        found = info.field(field)
+        if found.enum_type is None:
+            raise PluginValueError(f"column {name}.{field} is no enum")
+        return self.write({member: int(value.value) for member, value in found.enum_type.__members__.items()})
+
+    def _named(self, name: Any, need: str = "read") -> type[Any]:
+        if not isinstance(name, str):
+            raise PluginValueError(f"a component's name must be a string, not {type(name).__name__}")
+        components = self.plugin.host.components
+        found = self._staged.get(name) or components.named(name)
         if found is None:
-            near = difflib.get_close_matches(name, self.plugin.host.components.names(), n=1)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
-            raise PluginValueError(f"no component '{name}'{hint}")
+            raise PluginValueError(f"no component '{name}'{nearest_of(name, components.names())}")
+        if guard := _GUARDED.get(name):
+            allowed = getattr(self.plugin.manifest.permissions, guard)
+            if allowed in (False, "none") or (need == "write" and allowed == "read"):
+                raise PluginValueError(f"this plugin has no permission to {need} {name} (permissions.{guard})")
         return found
 
     # Systems ----------------------------------------------------------------------------------------------------
 
     def system(self, name: bytes, spec: bytes, run: Any, each: Any, condition: Any) -> None:
-        """Add a system; its columns are checked now, its order when the schedule is built."""
-        self._systems += 1
+        """Add a system; its columns are checked now, its place in the schedule once the plugin is loaded."""
+        plugin, label = self.plugin, text(name)
+        if any(found.name == f"{plugin.name}.{label}" for found in plugin.systems):
+            raise PluginValueError(f"this plugin has a system '{label}' already")
         system = LuaSystem(
-            self.plugin,
-            text(name),
+            plugin,
+            label,
             decode_json(spec) or {},
-            number=self._systems,
+            number=len(plugin.systems) + 1,
             handle=int(run or each),
             by_rows=run is None,
             condition=None if condition is None else int(condition),
             component=self._named,
         )
-        self.plugin.register("system", text(name), system.add)
+        plugin.systems[system] = plugin.register("system", label, system.add)
+
+    def symbol_text(self, number: float) -> bytes:
+        """Return the text of a symbol column's number."""
+        return str(self.world.symbols.text(int(number))).encode("utf-8", "surrogateescape")
+
+    def symbol_number(self, value: bytes) -> int:
+        """Return the number of a text, a new one if it is new."""
+        return int(self.world.symbols.intern(text(value)))
+
+    def _bound(self, number: Any) -> LuaSystem:
+        return next(system for system in self.plugin.systems if system.number == number)
+
+    def object_get(self, number: float, column: float, row: float) -> Any:
+        """Return a field of an object component of the row at hand."""
+        return self.write(self._bound(number).columns.object_field(int(column), int(row)))
+
+    def object_set(self, number: float, column: float, row: float, value: bytes) -> None:
+        """Write a field of an object component of the row at hand."""
+        self._bound(number).columns.set_object_field(self.world, int(column), int(row), decode_json(value))
 
     # Queries ----------------------------------------------------------------------------------------------------
 
@@ -76,20 +132,27 @@ class WorldDoors(Doors):
         """Return rows {entity, Component = {...}} of all entities that fit, at most `limit`."""
         options = self.options(spec, "the query", _QUERY)
         names = options.get("components") or []
-        if not names:
+        if not isinstance(names, list) or not names:
             raise PluginValueError("a query needs components = { ... }")
         kinds = [self._named(name) for name in names]
-        filters = [feature("", "With")[self._named(name)] for name in options.get("with", ())]
-        filters += [feature("", "Without")[self._named(name)] for name in options.get("without", ())]
-        limit = min(int(options.get("limit", _ROWS)), _ROWS)
-        return self.write(self.plugin.host.components.rows(names, kinds, filters, limit))
+        both: tuple[tuple[str, Any], ...] = (("with", With), ("without", Without))
+        filters = [each[self._named(name)] for key, each in both for name in options.get(key, ())]
+        limit = options.get("limit", _ROWS)
+        if not isinstance(limit, int) or limit < 0:
+            raise PluginValueError("the limit of a query must be a whole number")
+        return self.write(self.plugin.host.components.rows(names, kinds, filters, min(limit, _ROWS)))
 
     def get(self, entity: Any, name: bytes) -> Any:
         """Return one component of an entity, or nil."""
-        kind, number = self._named(text(name)), _entity(entity)
-        if not self.world.contains(number) or not self.world.has(number, kind):
-            return None
-        return self.write(self.plugin.host.components.plain(self.world.get(number, kind)))
+        found = self.world.get_or_none(_entity(entity), self._named(text(name)))
+        return None if found is None else self.write(self.plugin.host.components.plain(found))
+
+    def has(self, entity: Any, name: Any) -> bool:
+        """Return whether an entity lives, and has a component if one is named."""
+        number = _entity(entity)
+        if name is None or not self.world.contains(number):
+            return bool(self.world.contains(number))
+        return bool(self.world.has(number, self._named(text(name))))
 
     # Commands ---------------------------------------------------------------------------------------------------
 
@@ -98,32 +161,73 @@ class WorldDoors(Doors):
         values = decode_json(components)
         if not isinstance(values, dict):
             raise PluginValueError("ctx:spawn takes a table of component name to fields")
-        made = [self._make(name, fields) for name, fields in values.items()]
-        return int(self.plugin.host.commands.spawn(*made))
+        made = {name: self._make(name, fields) for name, fields in values.items()}
+        commands = self._commands()
+        ready = [each for name, each in made.items() if name not in self._staged]
+        entity = int(commands.spawn(*ready))
+        for name in made:
+            if name in self._staged:
+                self._insert_later(commands, entity, name, values[name])
+        return entity
 
     def despawn(self, entity: Any) -> None:
         """Remove an entity after the current system."""
-        self.plugin.host.commands.despawn(_entity(entity))
+        number = self._alive(entity)
+        for name in self._guarded_of(number):
+            self._named(name, "write")
+        self._commands().despawn(number)
 
     def insert(self, entity: Any, name: bytes, values: Any) -> None:
         """Add or replace a component after the current system."""
-        self.plugin.host.commands.insert(_entity(entity), self._make(text(name), decode_json(values) or {}))
+        number, label, plain = self._alive(entity), text(name), decode_json(values) or {}
+        made = self._make(label, plain)
+        if label in self._staged:
+            self._insert_later(self._commands(), number, label, plain)
+        else:
+            self._commands().insert(number, made)
 
     def remove(self, entity: Any, name: bytes) -> None:
         """Take a component away after the current system."""
-        self.plugin.host.commands.remove(_entity(entity), self._named(text(name)))
+        number, label = self._alive(entity), text(name)
+        kind = self._named(label, "write")
+        if label not in self._staged:  # of what no older version of the plugin had, there is nothing to take
+            self._commands().remove(number, kind)
+
+    def _commands(self) -> Any:
+        calls, limit = self.plugin.runtime.usage.calls, self.plugin.manifest.limits.commands
+        self._staged_commands = self._staged_commands + 1 if calls == self._call else 1
+        self._call = calls
+        if self._staged_commands > limit:
+            raise PluginValueError(f"a call may stage {limit} changes of entities (limits.commands)")
+        return self.plugin.host.commands
+
+    def _alive(self, entity: Any) -> int:
+        number = _entity(entity)
+        if not self.world.contains(number) and not self.world.entities.is_reserved(number):
+            raise PluginValueError(f"no entity {number}: it is gone, or never was")
+        return number
+
+    def _guarded_of(self, entity: int) -> list[str]:
+        found = ((name, self.plugin.host.components.named(name)) for name in _GUARDED)
+        here = self.world.contains(entity)
+        return [name for name, kind in found if kind is not None and here and self.world.has(entity, kind)]
 
     def _make(self, name: str, fields: Any) -> Any:
-        kind = self._named(name)
+        kind = self._named(name, "write")
         if not isinstance(fields, dict):
             raise PluginValueError(f"the values of '{name}' must be a table of fields")
-        known = list(getattr(kind, "__annotations__", fields))
-        for key in fields:
-            if key not in known:
-                near = difflib.get_close_matches(key, known, n=1)
-                hint = f"; did you mean '{near[0]}'?" if near else ""
-                raise PluginValueError(f"component '{name}' has no field '{key}'{hint}", expected=", ".join(known))
-        return kind(**fields)
+        return self.plugin.host.components.make(kind, fields)
+
+    def _insert_later(self, commands: Any, entity: int, name: str, fields: dict[str, Any]) -> None:
+        """Insert a component whose schema comes into force only with this version of the plugin."""
+        components = self.plugin.host.components
+
+        def insert(world: Any) -> None:
+            kind = components.named(name)
+            if kind is not None and world.contains(entity):
+                world.insert(entity, components.make(kind, fields))
+
+        commands.add(insert)
 
     # Resources --------------------------------------------------------------------------------------------------
 
@@ -131,7 +235,7 @@ class WorldDoors(Doors):
         """Return "Time", or a resource that some plugin set."""
         label = text(name)
         if label == "Time":
-            time = self.world.resource(feature("", "Time"))
+            time = self.world.resource(Time)
             return self.write(
                 {"nowMs": time.now_ms, "deltaS": time.delta_s, "elapsedS": time.elapsed_s, "tick": time.tick}
             )
@@ -150,9 +254,9 @@ class WorldDoors(Doors):
 
 
 def _entity(value: Any) -> int:
-    if isinstance(value, float) and not value.is_integer():
+    if not isinstance(value, int | float) or isinstance(value, bool) or value != value or value % 1 != 0:
         raise PluginValueError(f"{value} is no entity")
     number = int(value)
-    if not 0 <= number < 2**53:
+    if not 0 <= number < _EXACT:
         raise PluginValueError(f"{value} is no entity")
     return number

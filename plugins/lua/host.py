@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tickwright.ecs_core import Commands
 from tickwright.plugins.lua.components import ComponentNames
 from tickwright.plugins.lua.errors import PluginError, PluginLoadError, PluginRuntimeError, UnknownPluginError
 from tickwright.plugins.lua.features import feature, manager_type
@@ -66,7 +67,7 @@ class PluginHost:
         self.limits = limits or Limits()
         self.tasks = LuaTasks(self)
         self.components = ComponentNames(app.world)
-        self.commands: Any = None
+        self.commands: Any = Commands(app.world)
         self.shared: dict[str, tuple[str, Any]] = {}
         self.flow_doors: dict[int, FlowDoors] = {}
         self.generation_doors: dict[int, GenerationDoors] = {}
@@ -124,14 +125,37 @@ class PluginHost:
                 todo="unload it, or reload it to take a new version",
             )
         plugin = LoadedPlugin(self, manifest)
+        staged = self._start(plugin, self.states.get(manifest.name))
         try:
-            plugin.start(self.states.get(manifest.name))
+            plugin.check_systems()
         except BaseException:
+            staged.clear()
             self._release(plugin, "it failed to load")
             raise
+        self._take(plugin, staged)
         self._plugins[manifest.name] = plugin
         self._manifests[manifest.name] = manifest
         self._status[manifest.name] = ("active", "")
+
+    def _start(self, plugin: LoadedPlugin, state: Any) -> Commands:
+        """Start a plugin; return what its init staged, which is dropped if it fails."""
+        staged = Commands(self.world)
+        kept, self.commands = self.commands, staged
+        try:
+            plugin.start(state)
+        except BaseException:
+            staged.clear()
+            self._release(plugin, "it failed to load")
+            raise
+        finally:
+            self.commands = kept
+        return staged
+
+    def _take(self, plugin: LoadedPlugin, staged: Commands) -> None:
+        """Let a plugin's first commands follow, now that it stays."""
+        plugin.restores.clear()
+        if len(staged):
+            self.commands.add(lambda _: staged.apply())
 
     def reload(self, name: str) -> None:
         """Load a plugin's file anew; the running version is swapped out only when the new one is ready.
@@ -149,15 +173,16 @@ class PluginHost:
             state = None if old.failed else old.state()
             manifest = self._reread(name)
             fresh = LoadedPlugin(self, manifest, staged=True)
-            try:
-                fresh.start(state)
-            except BaseException:
-                self._release(fresh, "it failed to load")
-                raise
+            staged = self._start(fresh, state)
         except PluginError as error:
             self._status[name] = (self._status[name][0], f"reload failed: {error}")
             raise
-        self._swap(old, fresh)
+        try:
+            self._swap(old, fresh)
+        except BaseException:
+            staged.clear()
+            raise
+        self._take(fresh, staged)
         self._manifests[name] = manifest
 
     def _reread(self, name: str) -> Manifest:
@@ -175,10 +200,14 @@ class PluginHost:
         old.registry.release()
         try:
             fresh.registry.commit()
+            fresh.check_systems()
         except BaseException as error:
             self._release(fresh, "it could not be registered")
             old.registry.entries = entries
             old.registry.commit()
+            for restore in fresh.restores:
+                restore()
+            old.restores.clear()
             self._status[old.name] = ("active", f"reload failed: {error}")
             raise
         old.retire("a newer version was loaded")
@@ -367,12 +396,24 @@ class PluginHost:
 
     def flush(self) -> None:
         """Apply what handlers and tasks staged by ctx:spawn and its kin."""
-        if self.commands is not None:
-            self.commands.apply()
+        self.commands.apply()
+
+    def rebind(self, component: str) -> None:
+        """Build the systems anew that use a component whose fields have changed."""
+        for plugin in list(self.running()):
+            for system, entry in list(plugin.systems.items()):
+                if component not in system.components or entry.undo is None:
+                    continue
+                entry.undo()
+                entry.undo = None
+                try:
+                    entry.undo = entry.apply()
+                except PluginError as error:
+                    self.report(plugin.load_error(error.what, hook=f"system {system.name}", expected=error.expected))
 
     def report(self, error: PluginError) -> None:
         """Log an error that has no caller, and keep the last hundred."""
-        self.errors.append(error)
+        self.errors.append(error.with_traceback(None))  # which would keep a system's arrays alive
         del self.errors[:-100]
         _log.error("%s", error)
 

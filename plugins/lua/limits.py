@@ -19,6 +19,7 @@ class Limits:
         string_mb: the longest string a library function may build.
         registrations: subscriptions, components, systems and tasks together.
         emits: events a single call may emit.
+        commands: entities a single call may spawn, despawn or change through ctx, together.
         depth: calls from Lua to the host and back into the same plugin, inside each other.
         strikes: calls stopped by a limit before the plugin is marked failed.
     """
@@ -30,6 +31,7 @@ class Limits:
     string_mb: float = 4.0
     registrations: int = 1_000
     emits: int = 1_000
+    commands: int = 100_000
     depth: int = 12
     strikes: int = 3
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from tickwright.ecs_core.errors import TickwrightError
 from tickwright.plugins.lua.context import all_doors
 from tickwright.plugins.lua.engines import engine_named
 from tickwright.plugins.lua.errors import PluginError, PluginLoadError, PluginRuntimeError, split_position
@@ -17,8 +19,11 @@ from tickwright.plugins.lua.source import compile_source, read_source
 
 if TYPE_CHECKING:
     from tickwright.plugins.lua.host import PluginHost
+    from tickwright.plugins.lua.systems import LuaSystem
 
 __all__ = ["LoadedPlugin"]
+
+_log = logging.getLogger("tickwright.plugins.lua")
 
 
 class LoadedPlugin:
@@ -37,10 +42,13 @@ class LoadedPlugin:
         self.engine = engine_named(manifest.engine, plugin=self.name, file=self.file)
         self.registry = Registry(staged=staged, limit=manifest.limits.registrations)
         self.subscriptions: dict[str, Registration] = {}
+        self.restores: list[Callable[[], None]] = []
+        self.systems: dict[LuaSystem, Registration] = {}
         self.functions: tuple[str, ...] = ()
         self.retired = False
         self._keys: dict[int, str] = {}
         self._counter = 0
+        self._told_of_copies = False
         self._handlers: dict[str, int] = {}
         self.runtime = Runtime(self.name, self.engine, manifest.limits, all_doors(self))
         self.events = LuaHandlers(self)
@@ -63,6 +71,28 @@ class LoadedPlugin:
             self._step("init", "init")
         if "define" in self.functions:
             self._define(self.runtime.decode(self._step("define()", "define")[0]))
+
+    def warn_of_copies(self) -> None:
+        """Say once that columns are copied on this engine."""
+        if not self.engine.ffi and not self._told_of_copies:
+            self._told_of_copies = True
+            _log.info(
+                "plugin '%s' runs on %s, where systems copy their columns; `--!engine luajit` works in place",
+                self.name,
+                self.engine.name,
+            )
+
+    def check_systems(self) -> None:
+        """Raise for systems whose place in the schedule cannot be.
+
+        Raises:
+            PluginLoadError: `after` or `before` names no system, or systems wait for each other.
+        """
+        for system in self.systems:
+            try:
+                system.check_order()
+            except TickwrightError as error:
+                raise self.load_error(error.what, hook="ctx:system", expected=error.expected) from None
 
     def _step(self, what: str, function: str, *args: Any) -> tuple[Any, ...]:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tickwright.ecs_core import App, Commands, Plugin, PostUpdate, PreUpdate, Res
+from tickwright.ecs_core import App, Plugin, PostUpdate, PreUpdate, Res
 from tickwright.plugins.lua.host import PluginHost
 from tickwright.plugins.lua.limits import Limits
 from tickwright.plugins.lua.snapshots import lua_section
@@ -52,7 +52,6 @@ class LuaPlugins(Plugin):
 
         app.add_systems(PreUpdate, advance_lua_plugins)
         app.add_systems(PostUpdate, flush_lua_commands)
-        host.commands = Commands(app.world)
 
     def _watching(self, host: PluginHost) -> Callable[[], object]:
         if not self.watch:

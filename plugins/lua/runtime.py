@@ -25,7 +25,9 @@ _SCALARS = frozenset({bytes, int, float, bool, type(None)})
 
 
 _LAZY = {
-    **dict.fromkeys(("system", "column", "system_ready", "run_system", "run_rows", "set_events"), "columns"),
+    **dict.fromkeys(
+        ("system", "column", "system_ready", "run_system", "run_rows", "set_events", "forget_symbols"), "columns"
+    ),
     **dict.fromkeys(("call_guard", "call_action", "call_generation"), "flows"),
     "call_condition": "world",
 }

@@ -5,7 +5,7 @@ local raw = K.raw
 local error, setmetatable, load, floor, type = K.error, raw.setmetatable, raw.load, raw.math.floor, raw.type
 local select, unpack = raw.select, raw.unpack
 
--- dtype -> C type, pack letter, smallest and largest whole number (nil for floats)
+-- storage -> C type, pack letter, smallest and largest whole number (nil for floats)
 local dtypes = {
     float32 = { "float", "f" }, float64 = { "double", "d" }, bool = { "uint8_t", "B" },
     int8 = { "int8_t", "b", -128, 127 }, uint8 = { "uint8_t", "B", 0, 255 },
@@ -13,7 +13,26 @@ local dtypes = {
     int32 = { "int32_t", "i4", -2147483648, 2147483647 }, uint32 = { "uint32_t", "I4", 0, 4294967295 },
     int64 = { "int64_t", "i8", -9007199254740992, 9007199254740992 },
     uint64 = { "uint64_t", "I8", 0, 9007199254740992 },
+    symbol = { "int32_t", "i4" }, enum = { "int32_t", "i4" },
 }
+
+-- Text of symbol columns, both ways; asked for once, valid as long as the world's numbers are.
+local texts, numbers = {}, {}
+local symbol_text, symbol_number = K.door("symbol_text"), K.door("symbol_number")
+local function text_of(number)
+    local text = symbol_text(number)
+    texts[number] = text
+    return text
+end
+local function number_of(text)
+    local number = symbol_number(text)
+    numbers[text] = number
+    return number
+end
+function K.forget_symbols()
+    for key in raw.next, texts do texts[key] = nil end
+    for key in raw.next, numbers do numbers[key] = nil end
+end
 
 local function outside(name, n, i)
     if n == 0 then error("column " .. name .. " was used outside its system's call", 3) end
@@ -26,31 +45,39 @@ local function read_only(name)
     error("column " .. name .. " is read-only; name it in `writes` to change it", 3)
 end
 
--- One piece of code per dtype, so that the compiler sees one type at each access.
+-- One piece of code per storage, so that the compiler sees one type at each access.
 local TEMPLATE = [[
-local outside, refused, read_only, name, cast, floor, type = ...
-local p, n = nil, 0
+local outside, refused, read_only, name, cast, floor, type, members, texts, text_of, numbers, number_of = ...
+local p, n, dirty = nil, 0, false
 local function get(_, i)
     if type(i) == "number" and i >= 1 and i <= n and i % 1 == 0 then return READ end
     outside(name, n, i)
 end
 local function set(_, i, v)
     CHECK
-    if type(i) == "number" and i >= 1 and i <= n and i % 1 == 0 then p[INDEX] = WRITE return end
+    if type(i) == "number" and i >= 1 and i <= n and i % 1 == 0 then dirty = true p[INDEX] = WRITE return end
     outside(name, n, i)
 end
-local function bind(at, count) p, n = cast(at), count end
+local function bind(at, count) p, n, dirty = cast(at), count, false end
 local function raw() return p end
-return get, set, bind, function() return n end, raw
+return get, set, bind, function() return n end, raw, function() return dirty end
 ]]
 
 local function template(dtype, writable)
     local row, slot = dtypes[dtype], K.ffi and "p[i - 1]" or "p[i]"
     local read, write, check = slot, "v", ""
-    if dtype == "int64" or dtype == "uint64" then read = K.ffi and "tonumber(" .. slot .. ")" or slot end
+    -- A number is a double on both engines: an integer of Lua 5.4 would wrap around when multiplied.
+    if row[3] and not K.ffi or dtype == "enum" and not K.ffi then read = slot .. " + 0.0" end
+    if dtype == "uint64" and not K.ffi then read = "(p[i] < 0 and p[i] + 18446744073709551616.0 or p[i] + 0.0)" end
+    if K.ffi and (dtype == "int64" or dtype == "uint64") then read = "tonumber(" .. slot .. ")" end
     if dtype == "bool" then
         read, write = slot .. " ~= 0", "v and 1 or 0"
         check = 'if type(v) ~= "boolean" then refused(name, v, ", only true or false") end'
+    elseif dtype == "symbol" then
+        read, write = "texts[" .. slot .. "] or text_of(" .. slot .. ")", "numbers[v] or number_of(v)"
+        check = 'if type(v) ~= "string" then refused(name, v, ", only text") end'
+    elseif dtype == "enum" then
+        check = 'if type(v) ~= "number" or not members[v] then refused(name, v, ", only a number of its enum") end'
     elseif row[3] then
         check = raw.string.format('if type(v) ~= "number" or v %% 1 ~= 0 or v < %.0f or v > %.0f then refused(name, v,'
             .. ' ", only whole numbers from %.0f to %.0f") end', row[3], row[4], row[3], row[4])
@@ -62,11 +89,32 @@ local function template(dtype, writable)
     return (raw.string.gsub(TEMPLATE, "%u%u%u%u+", values))
 end
 
-local texts = {}
+local compiled = {}
 local function compile(dtype, writable)
     local key = dtype .. (writable and "+" or "")
-    if not texts[key] then texts[key] = template(dtype, writable) end
-    return load(texts[key], "=tickwright", "t", { tonumber = raw.tonumber })
+    if not compiled[key] then compiled[key] = template(dtype, writable) end
+    return load(compiled[key], "=tickwright", "t", { tonumber = raw.tonumber })
+end
+
+-- A field of an object component is no array: it is asked for, and written, one by one.
+local object_get, object_set = K.door("object_get"), K.door("object_set")
+local function object_column(id, place, name, writable)
+    local n = 0
+    local function inside(i)
+        if type(i) == "number" and i >= 1 and i <= n and i % 1 == 0 then return end
+        outside(name, n, i)
+    end
+    local function get(_, i)
+        inside(i)
+        return object_get(id, place, i)
+    end
+    local function set(_, i, v)
+        if not writable then read_only(name) end
+        inside(i)
+        return object_set(id, place, i, K.encode(v, name))
+    end
+    local function nothing() return nil end
+    return get, set, function(_, count) n = count end, function() return n end, nothing, nothing
 end
 
 -- How a column's storage arrives and leaves -----------------------------------------------------------------------------
@@ -120,13 +168,20 @@ function K.system(id, handle)
     systems[id] = { handle = handle, columns = {}, groups = {}, open = {}, cols = nil }
 end
 
-function K.column(id, component, name, dtype, writable)
+local function make(id, place, label, dtype, writable, members)
+    if dtype == "object" then return object_column(id, place, label, writable) end
+    local cast, allowed = K.ffi and ffi_cast(dtype) or copied(dtype), {}
+    for i = 1, members and #members or 0 do allowed[members[i]] = true end
+    return compile(dtype, writable)(outside, refused, read_only, label, cast, floor, type, allowed,
+        texts, text_of, numbers, number_of)
+end
+
+function K.column(id, component, name, dtype, writable, members)
     local system = systems[id]
-    local cast = K.ffi and ffi_cast(dtype) or copied(dtype)
-    local label = component == "" and name or component .. "." .. name
-    local get, set, bind, len, storage = compile(dtype, writable)(outside, refused, read_only, label, cast, floor, type)
+    local label, place = component == "" and name or component .. "." .. name, #system.columns + 1
+    local get, set, bind, len, storage, dirty = make(id, place, label, dtype, writable, members)
     local proxy = setmetatable({}, { __index = get, __newindex = set, __len = len, __metatable = false })
-    system.columns[#system.columns + 1] = { bind = bind, storage = storage, dtype = dtype, writable = writable }
+    system.columns[place] = { bind = bind, storage = storage, dirty = dirty, dtype = dtype, writable = writable }
     if component == "" then
         system.open[name] = proxy
     else
@@ -149,9 +204,10 @@ local function unbind(system, n, ok, ...)
     local out, count = {}, 0
     for i = 1, #system.columns do
         local column = system.columns[i]
-        if ok and column.writable and not K.ffi then
+        if ok and column.writable then
             count = count + 1
-            out[count] = packed(column.dtype, column.storage(), n)
+            out[count] = column.dirty() and true or false
+            if out[count] and not K.ffi then out[count] = packed(column.dtype, column.storage(), n) end
         end
         column.bind(nil, 0)
     end
@@ -177,12 +233,19 @@ function K.run_rows(id, n, dt, ...)
     local system = systems[id]
     local f, at = K.handles[system.handle], 0
     local row, parts = {}, {}
+    local function field(name, key)
+        local column = system.groups[name][key]
+        if column == nil then
+            error("the row has no " .. name .. "." .. K.tostring(key) .. "; name it in `reads` or `writes`", 3)
+        end
+        return column
+    end
     for name in raw.next, system.open do
         local column = system.open[name]
         if system.groups[name] then
             parts[name] = setmetatable({}, {
-                __index = function(_, key) return system.groups[name][key][at] end,
-                __newindex = function(_, key, v) system.groups[name][key][at] = v end,
+                __index = function(_, key) return field(name, key)[at] end,
+                __newindex = function(_, key, v) field(name, key)[at] = v end,
                 __metatable = false,
             })
         else
@@ -202,7 +265,7 @@ function K.run_rows(id, n, dt, ...)
         for i = 1, n do
             K.burn()
             at = i
-            f(row, dt)
+            f(row, dt, system.events)
         end
     end))
 end

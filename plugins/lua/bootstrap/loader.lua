@@ -5,7 +5,7 @@ local type, next, rawget, error, select = raw.type, raw.next, raw.rawget, K.erro
 local load, encode, read_only, setmetatable = raw.load, K.encode, K.read_only, raw.setmetatable
 
 local late_methods = { flows = "flows", generation = "flows" }
-for name in raw.string.gmatch("component system query get spawn despawn insert remove resource", "%a+") do
+for name in raw.string.gmatch("component system enum query get has spawn despawn insert remove resource", "%a+") do
     late_methods[name] = "world"
 end
 K.ctx = K.object("ctx", K.methods, late_methods)

@@ -6,7 +6,7 @@ local encode, door, want, methods = K.encode, K.door, K.want, K.methods
 
 local component, query, spawn, despawn = door("component"), door("query"), door("spawn"), door("despawn")
 local insert, remove, resource, set_resource = door("insert"), door("remove"), door("resource"), door("set_resource")
-local add_system, get = door("system"), door("get")
+local add_system, get, has, enum = door("system"), door("get"), door("has"), door("enum")
 
 function methods:component(name, schema)
     want(name, "string", "the name of ctx:component")
@@ -43,6 +43,16 @@ end
 function methods:get(entity, name)
     want(entity, "number", "the entity of ctx:get")
     return get(entity, want(name, "string", "the component of ctx:get"))
+end
+
+function methods:has(entity, name)
+    want(entity, "number", "the entity of ctx:has")
+    return has(entity, name)
+end
+
+-- The members of an enum column, name -> number.
+function methods:enum(column)
+    return enum(want(column, "string", "the column of ctx:enum"))
 end
 
 function methods:spawn(components)
