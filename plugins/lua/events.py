@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -30,7 +30,7 @@ class LuaHandlers:
     def __init__(self, plugin: LoadedPlugin) -> None:
         self.owner = plugin.name
         self._plugin = plugin
-        self._kinds: dict[type[HookEvent], tuple[int, bool, tuple[str, ...]]] = {}
+        self._kinds: dict[type[HookEvent], tuple[int, bool, Callable[[HookEvent], Iterable[Any]]]] = {}
         self._lists: dict[tuple[int, ...], int] = {}
         self._names: dict[int, str] = {}
         self.released: dict[int, Any] = {}
@@ -44,19 +44,21 @@ class LuaHandlers:
         plugin = self._plugin
         if plugin.failed:
             return [None] * len(keys)
-        kind, after, attributes = self._kind(type(event))
-        hook = event.name_of_event
+        kind, after, fields = self._kinds.get(type(event)) or self._kind(type(event))
+        handlers = self._lists.get(tuple(keys)) or self._list(tuple(keys))
         try:
-            values = [self._value(getattr(event, attribute)) for attribute in attributes]
-            answer = plugin.runtime.call("dispatch", kind, self._list(tuple(keys)), 1, after, *values, hook=hook)
+            values = [
+                value.encode("utf-8", "surrogateescape") if type(value) is str else self._value(value)
+                for value in fields(event)
+            ]
+            answer = plugin.runtime.call("dispatch", kind, handlers, 1, after, *values, hook=event.event_name)
         except PluginRuntimeError as error:
-            return self._failed(error, keys, hook)
-        at, outcome, *data = answer
+            return self._failed(error, keys, event.name_of_event)
+        at, outcome = answer[0], answer[1]
         results: list[HookResult | Exception | None] = [None] * int(at)
         if outcome:
-            results[-1] = self._result(
-                text(outcome), data[0] if data else None, f"{hook} handler {self._label(keys, at)}"
-            )
+            data = answer[2] if len(answer) > 2 else None
+            results[-1] = self._result(text(outcome), data, f"{event.name_of_event} handler {self._label(keys, at)}")
         return results
 
     def release(self, key: int, /) -> None:
@@ -82,8 +84,6 @@ class LuaHandlers:
 
     def _value(self, value: Any) -> Any:
         kind = type(value)
-        if kind is str:
-            return value.encode("utf-8", "surrogateescape")
         if kind is bool or value is None or (kind is int and -_EXACT < value < _EXACT):
             return value
         if isinstance(value, tuple | list) and value and isinstance(value[0], msgspec.Struct):
@@ -92,25 +92,21 @@ class LuaHandlers:
             value = msgspec.to_builtins(value)
         return self._plugin.runtime.write(value)
 
-    def _kind(self, kind: type[HookEvent]) -> tuple[int, bool, tuple[str, ...]]:
-        known = self._kinds.get(kind)
-        if known is None:
-            number = len(self._kinds) + 1
-            fields = msgspec.structs.fields(kind)
-            name = "custom" if kind is CustomEvent else kind.event_name
-            write = self._plugin.runtime.write
-            names = write([field.encode_name for field in fields])
-            self._plugin.runtime.call("event_kind", number, name.encode(), names)
-            known = (number, kind.timing is EventTiming.AFTER, tuple(field.name for field in fields))
-            self._kinds[kind] = known
+    def _kind(self, kind: type[HookEvent]) -> tuple[int, bool, Callable[[HookEvent], Iterable[Any]]]:
+        number = len(self._kinds) + 1
+        fields = msgspec.structs.fields(kind)
+        name = "custom" if kind is CustomEvent else kind.event_name
+        write = self._plugin.runtime.write
+        names = write([field.encode_name for field in fields])
+        self._plugin.runtime.call("event_kind", number, name.encode(), names)
+        known = (number, kind.timing is EventTiming.AFTER, msgspec.structs.astuple)
+        self._kinds[kind] = known
         return known
 
     def _list(self, keys: tuple[int, ...]) -> int:
-        number = self._lists.get(keys)
-        if number is None:
-            if len(self._lists) >= _KEPT_LISTS:
-                self._lists.clear()
-            number = len(self._lists) + 1
-            self._plugin.runtime.call("handler_list", number, self._plugin.runtime.write(list(keys)))
-            self._lists[keys] = number
+        if len(self._lists) >= _KEPT_LISTS:
+            self._lists.clear()
+        number = len(self._lists) + 1
+        self._plugin.runtime.call("handler_list", number, self._plugin.runtime.write(list(keys)))
+        self._lists[keys] = number
         return number

@@ -21,6 +21,7 @@ _BEFORE_LIBRARY = ("codec", "sandbox", "budgets", "context")
 _AFTER_LIBRARY = ("hooks", "tasks", "loader")
 _PARTS = ("matcher", "columns", "flows", "world", "testing")
 _FULL = 0.9
+_clock = time.monotonic
 _SCALARS = frozenset({bytes, int, float, bool, type(None)})
 
 
@@ -77,6 +78,7 @@ class Runtime:
         self._interrupt: BaseException | None = None
         self._lua = engine.create()
         self._memory = int(limits.memory_mb * 1024 * 1024)
+        self._call_s = limits.call_ms / 1000
         self._boot(doors, _AFTER_LIBRARY if not for_tests else (*_AFTER_LIBRARY[:-1], "testing", "loader"))
 
     # Bootstrap ------------------------------------------------------------------------------------------------
@@ -111,7 +113,7 @@ class Runtime:
 
     def _late(self) -> bool:
         # A watchdog is about this machine, not about the world: fuel is the limit that is the same everywhere.
-        return time.monotonic() > self._deadline
+        return _clock() > self._deadline
 
     def _arm(self) -> None:
         self._armed = True
@@ -157,36 +159,54 @@ class Runtime:
             self._refuse_failed(hook)
             self._ensure(_LAZY.get(function))
             target = self._kernel[function] = self.fetch(function)
-        return self.enter(target, *args, hook=hook)
+        return self._run(target, args, hook)
 
     def enter(self, target: Any, *args: Any, hook: str = "") -> tuple[Any, ...]:
         """Run one Lua function under the limits, as `call` does with its name."""
         self._refuse_failed(hook)
+        return self._run(target, args, hook)
+
+    def _run(self, target: Any, args: tuple[Any, ...], hook: str) -> tuple[Any, ...]:
+        if self._depth:
+            return self._run_inside(target, args, hook)
+        begun, usage = _clock(), self.usage
+        self._deadline = begun + self._call_s
+        self._depth = 1
+        try:
+            answer = self._enter(target, *args)
+        finally:
+            self._depth = 0
+            usage.calls += 1
+            usage.time_s += _clock() - begun
+        if self._interrupt is not None:
+            interrupt, self._interrupt = self._interrupt, None
+            raise interrupt
+        values = self._values(answer, hook)
+        if self._lua.get_memory_used() > self._memory * _FULL:
+            self._relieve()
+        return values
+
+    def _run_inside(self, target: Any, args: tuple[Any, ...], hook: str) -> tuple[Any, ...]:
+        """Run a call that came from within another one: same budget, no further books."""
         if self._depth >= self.limits.depth:
             raise PluginRuntimeError(
                 f"calls between Lua and the host are nested more than {self.limits.depth} deep",
                 plugin=self.name,
                 hook=hook,
             )
-        outermost = self._depth == 0
-        begun = time.perf_counter()
-        if outermost:
-            self._deadline = time.monotonic() + self.limits.call_ms / 1000
         self._depth += 1
         try:
             answer = self._enter(target, *args)
         finally:
             self._depth -= 1
-            if outermost:
-                self.usage.calls += 1
-                self.usage.time_s += time.perf_counter() - begun
-        if self._interrupt is not None and outermost:
-            interrupt, self._interrupt = self._interrupt, None
-            raise interrupt
+        return self._values(answer, hook)
+
+    def _values(self, answer: Any, hook: str) -> tuple[Any, ...]:
         if answer is True:
-            return self._checked(())
+            return ()
         if answer[0] is True:
-            return self._checked(answer[1:])
+            values: tuple[Any, ...] = answer[1:]
+            return values
         raise self._error(text(answer[1]), text(answer[2]), hook)
 
     def _ensure(self, part: str | None) -> None:
@@ -197,11 +217,6 @@ class Runtime:
     def _refuse_failed(self, hook: str) -> None:
         if self.failed:
             raise PluginRuntimeError(f"the plugin has failed: {self.failed}", plugin=self.name, hook=hook)
-
-    def _checked(self, answer: tuple[Any, ...]) -> tuple[Any, ...]:
-        if self._depth == 0 and self._lua.get_memory_used() > self._memory * _FULL:
-            self._relieve()
-        return answer
 
     def _relieve(self) -> None:
         """Collect a nearly full runtime; one that stays full is disposed of, before the host pushes into it."""

@@ -20,7 +20,10 @@ end
 local function build(kind, values)
     local shape = kinds[kind]
     local event, fields = { type = shape.name }, shape.fields
-    for i = 1, #fields do event[fields[i]] = copy(values[i]) end
+    for i = 1, #fields do
+        local value = values[i]
+        event[fields[i]] = type(value) == "table" and copy(value) or value
+    end
     return event
 end
 

@@ -138,7 +138,6 @@ end
 function K.enter(f, ...)
     if depth == 0 then
         reserve, granted, paid, dead, dead_text = budget, 0, 0, nil, nil
-        set_counter(0)
     end
     depth = depth + 1
     arm()
