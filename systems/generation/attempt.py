@@ -29,11 +29,24 @@ class Attempt:
     Attributes:
         parts: texts as they arrived; the task adds, the ticks only read.
         buffer: where the ticks take the texts from, None if nobody listens.
+        seq: the number of the last piece, where the provider numbers them.
         delivered: a chunk has reached a listener, so the question cannot be asked again.
         outcome: how the task ended, once it has.
     """
 
-    __slots__ = ("buffer", "delivered", "finish", "model", "outcome", "parts", "request", "step", "task", "usage")
+    __slots__ = (
+        "buffer",
+        "delivered",
+        "finish",
+        "model",
+        "outcome",
+        "parts",
+        "request",
+        "seq",
+        "step",
+        "task",
+        "usage",
+    )
 
     def __init__(self, step: Step, model: Model, request: Request, buffer: ChunkBuffer | None = None) -> None:
         self.step = step
@@ -44,6 +57,7 @@ class Attempt:
         self.usage: Usage | None = None
         self.finish = ""
         self.delivered = False
+        self.seq = 0
         self.task: Task | None = None
         self.outcome: TaskResult | None = None
 
@@ -79,6 +93,10 @@ async def ask(attempt: Attempt) -> None:
 
 
 async def _take(attempt: Attempt, delta: Delta, stages: _Stages, scope: anyio.CancelScope) -> None:
+    if delta.seq:
+        if delta.seq <= attempt.seq:
+            return  # sent twice
+        attempt.seq = delta.seq
     if delta.usage is not None:
         attempt.usage = delta.usage
     if delta.finish:

@@ -5,7 +5,9 @@ from contextlib import aclosing
 import anyio
 import pytest
 
+from tickwright.ecs_core import App
 from tickwright.plugins.providers import Answer, Scripted, run_in_virtual_time
+from tickwright.systems.generation import GenerationManager, GenerationPlugin
 from tickwright.systems.generation.provider import (
     BadRequestError,
     Delta,
@@ -23,6 +25,7 @@ from tickwright.systems.generation.provider import (
     UnauthorizedError,
     with_timeouts,
 )
+from tickwright.systems.hooks import HooksPlugin
 
 TIMEOUTS = Timeouts(connect_s=10, first_token_s=60, between_tokens_s=30, total_s=300)
 TEXT = "abcdefghij"
@@ -113,6 +116,14 @@ def test_a_fault_is_an_error_of_its_own(run, answer, kind, retryable, kept):
 
 def test_a_chunk_that_comes_twice_counts_once(run):
     assert run(lambda: read(Scripted(Answer(TEXT, chunk_size=3, fault="duplicate", fault_at=1))))[:2] == (TEXT, None)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_chunk_that_comes_twice_counts_once_in_a_pipeline(backend):
+    scripted = Scripted(Answer(TEXT, chunk_size=3, fault="duplicate", fault_at=1))
+    with App().add_plugins(HooksPlugin(), GenerationPlugin(models={"default": scripted})) as app:
+        complete = app.world.resource(GenerationManager).complete
+        assert anyio.run(complete, "Q", backend=backend) == TEXT
 
 
 def test_a_reply_after_its_time_is_not_delivered(run):
