@@ -94,21 +94,27 @@ def _run(app: App, pipeline: str, variables: dict[str, str], *, as_json: bool) -
 
     printer = Printer(quiet=as_json)
     if as_json:
-        run = run_pipeline(app, pipeline, variables, tell=_tell_json)
-        result: dict[str, Any] = {"pipeline": pipeline, "status": run.result.status, "error": run.result.error}
-        result |= {"result": run.result.final_result, "tokens": run.result.total_tokens_used}
-        _line({"event": "result", **result, "duration_ms": run.result.duration_ms})
+        result = run_pipeline(app, pipeline, variables, tell=_tell_json).result
+        _line(
+            {
+                "event": "result",
+                "pipeline": pipeline,
+                "status": result.status,
+                "error": result.error,
+                "result": result.final_result,
+                "tokens": result.total_tokens_used,
+                "duration_ms": result.duration_ms,
+            }
+        )
     elif printer.fancy:
         with TreeLive(pipeline) as tree:
-            run = run_pipeline(app, pipeline, variables, tell=tree)
+            result = run_pipeline(app, pipeline, variables, tell=tree).result
+        printer.line(result.final_result)
     else:
-        run = run_pipeline(app, pipeline, variables, tell=Live(printer))
-    result_ = run.result
-    if printer.fancy:
-        printer.line(result_.final_result)
-    printer.line(f"{result_.status}: {result_.total_tokens_used} tokens, {result_.duration_ms / 1000:.1f} s")
-    if result_.status != "done":
-        printer.line(result_.error, style="red")
+        result = run_pipeline(app, pipeline, variables, tell=Live(printer)).result
+    printer.line(f"{result.status}: {result.total_tokens_used} tokens, {result.duration_ms / 1000:.1f} s")
+    if result.status != "done":
+        printer.line(result.error, style="red")
         raise typer.Exit(1)
 
 

@@ -16,6 +16,7 @@ import typer
 from tickwright.plugins.cli.output import BadInputError, Printer, print_json
 
 if TYPE_CHECKING:
+    from tickwright.ecs_core import App
     from tickwright.plugins.cli.demo.report import DemoReport
 
 __all__ = ["demo", "run_demo"]
@@ -82,37 +83,45 @@ def run_demo(
     """
     import msgspec
 
-    from tickwright.plugins.cli.activity import Activity
-    from tickwright.plugins.cli.demo import points, render
     from tickwright.plugins.cli.demo.checks import faults
-    from tickwright.plugins.cli.demo.report import DemoReport
-    from tickwright.plugins.cli.live import Live
+    from tickwright.plugins.cli.demo.render import show_end
     from tickwright.plugins.cli.session import open_app
 
     begun = time.perf_counter()
     with open_app(folder, [plugins]) as app:
-        loaded = points.load(app)
-        render.show_load(printer, loaded)
-        saves = points.save(app, hub=loaded.hub, folder=folder)
-        render.show_saves(printer, saves)
-        review = points.review(app, subject=saves.stamped.path)
-        render.show_review(printer, review)
-        question = question or f"What is known about {points.title_of(loaded.hub)}?"
-        render.show_question(printer, question)
-        researched = points.research(app, question=question, note=loaded.hub, tell=Live(printer))
-        render.show_research(printer, researched)
-        decay = points.tick_decay(app, rows=rows, ticks=ticks)
-        render.show_decay(printer, decay)
-        report = DemoReport(
-            load=loaded,
-            saves=saves,
-            review=review,
-            research=researched,
-            decay=decay,
-            totals=app.world.resource(Activity).totals,
-            duration_s=round(time.perf_counter() - begun, 3),
-            faults=[],
-        )
-    report = msgspec.structs.replace(report, faults=faults(report))
-    render.show_end(printer, report.totals, duration_s=report.duration_s, faults=report.faults)
+        report = _go_through(app, folder, question, printer, rows=rows, ticks=ticks)
+    duration_s = round(time.perf_counter() - begun, 3)
+    report = msgspec.structs.replace(report, duration_s=duration_s, faults=faults(report))
+    show_end(printer, report.totals, duration_s=duration_s, faults=report.faults)
     return report
+
+
+def _go_through(app: App, folder: Path, question: str | None, printer: Printer, *, rows: int, ticks: int) -> DemoReport:
+    from tickwright.plugins.cli.activity import Activity
+    from tickwright.plugins.cli.demo import points, render
+    from tickwright.plugins.cli.demo.report import DemoReport
+    from tickwright.plugins.cli.live import Live
+
+    load = points.load(app)
+    render.show_load(printer, load)
+    saves = points.save(app, hub=load.hub, folder=folder)
+    render.show_saves(printer, saves)
+    review = points.review(app, subject=saves.stamped.path)
+    render.show_review(printer, review)
+    question = question or f"What is known about {points.title_of(load.hub)}?"
+    render.show_question(printer, question)
+    research = points.research(app, question=question, note=load.hub, tell=Live(printer))
+    render.show_research(printer, research)
+    decay = points.tick_decay(app, rows=rows, ticks=ticks)
+    render.show_decay(printer, decay)
+    totals = app.world.resource(Activity).totals
+    return DemoReport(
+        load=load,
+        saves=saves,
+        review=review,
+        research=research,
+        decay=decay,
+        totals=totals,
+        duration_s=0.0,
+        faults=[],
+    )
