@@ -103,6 +103,7 @@ class Board:
             return
         run.status = status
         run.error = error
+        self.entities.touch_run(run)
         if status is not RunStatus.DONE:
             for step in run.steps:
                 self._stop(step)
@@ -289,6 +290,7 @@ class Board:
         """Let a step wait for its event."""
         step.status = Status.WAITING
         step.run.status = RunStatus.WAITING
+        self.entities.touch_run(step.run)
         step.run.waits += 1
         step.started_ms = self.world.now()
         self.waiting.setdefault(step.node.wait_for, {})[step.entity] = step
@@ -304,6 +306,7 @@ class Board:
         run.waits -= 1
         if not run.waits and run.status is RunStatus.WAITING:
             run.status = RunStatus.RUNNING
+            self.entities.touch_run(run)
 
     # -- telling ---------------------------------------------------------------------------------------
 

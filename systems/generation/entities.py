@@ -1,38 +1,128 @@
-"""Runs and steps as the world sees them: the only module that knows their components."""
+"""Write runs and steps into the world: the only module that knows their components."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tickwright.ecs_core import World
+import numpy as np
+
+from tickwright.ecs_core import Commands, Entity, World
+from tickwright.systems.generation.components import PipelineRun, RunText, StepState
 from tickwright.systems.generation.records import Run, Step
 
 __all__ = ["Entities"]
 
+_FEW = 24  # up to here, writing field by field is cheaper than a batch
+_BATCH = 64
+
 
 class Entities:
-    """Makes, updates and removes the entities of runs and steps."""
+    """Makes, updates and removes the entities of runs and steps.
+
+    The systems note what changes; `write` brings the columns up to date once per tick, in one batch per component.
+
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._next = 0
+        self._steps: dict[int, Step] = {}
+        self._runs: dict[int, Run] = {}
+        self._gone: list[int] = []
 
     def add_run(self, run: Run) -> None:
         """Make a run's entity."""
-        self._next += 1
-        run.entity = self._next
+        state = PipelineRun(run.pipeline.id, int(run.status), run.left, 0, run.asked_ms, -1)
+        run.entity = self._world.spawn(state)
 
     def add_steps(self, steps: Sequence[Step]) -> None:
-        """Make the entities of steps."""
+        """Make the entities of steps, and give new runs their texts."""
+        commands = Commands(self._world)
+        run: Run | None = None
         for step in steps:
-            self._next += 1
-            step.entity = self._next
+            if step.run is not run and step.branch < 0:
+                run = step.run
+                commands.insert(run.entity, RunText(run.pipeline.id, run.variables, run.pipeline.digest))
+            node = step.node
+            state = StepState(Entity(step.run.entity), node.id, step.branch, int(step.status), step.missing)
+            step.entity = commands.spawn(state, step.text)
+        commands.apply()
 
     def touch(self, step: Step) -> None:
         """Note that a step has changed."""
+        self._steps[step.entity] = step
+
+    def touch_run(self, run: Run) -> None:
+        """Note that a run has changed."""
+        self._runs[run.entity] = run
 
     def write(self) -> None:
-        """Write what has changed into the columns."""
+        """Write what has changed into the columns, and despawn what is gone."""
+        if self._steps:
+            steps, self._steps = list(self._steps.values()), {}
+            self._write_steps(steps)
+        if self._runs:
+            runs, self._runs = list(self._runs.values()), {}
+            self._write_runs(runs)
+        if len(self._gone) >= _BATCH:
+            self.sweep()
+
+    def _write_steps(self, steps: list[Step]) -> None:
+        world = self._world
+        if len(steps) > _FEW:
+            alive = [step for step in steps if world.contains(step.entity)]
+            world.insert_batch(
+                np.array([step.entity for step in alive], np.uint64),
+                StepState.columns(  # type: ignore[attr-defined]  # components gain `columns`
+                    run=np.array([step.run.entity for step in alive], np.uint64),
+                    step=[step.node.id for step in alive],
+                    branch=np.array([step.branch for step in alive], np.int32),
+                    status=np.array([step.status for step in alive], np.int8),
+                    missing=np.array([step.missing for step in alive], np.int32),
+                    attempts=np.array([step.attempts for step in alive], np.int32),
+                    started_ms=np.array([step.started_ms for step in alive], np.int64),
+                    ended_ms=np.array([step.ended_ms for step in alive], np.int64),
+                    tokens=np.array([step.usage.total for step in alive], np.int64),
+                ),
+            )
+            return
+        for step in steps:
+            if world.contains(step.entity):
+                _write_fields(step, world.get(step.entity, StepState))
+
+    def _write_runs(self, runs: list[Run]) -> None:
+        world = self._world
+        for run in runs:
+            if not world.contains(run.entity):
+                continue
+            state = world.get(run.entity, PipelineRun)
+            state.status = int(run.status)
+            state.left = run.left
+            if run.ended_ms >= 0:
+                state.tokens = run.usage.total
+                state.ended_ms = run.ended_ms
 
     def remove(self, run: Run) -> None:
-        """Remove a run's entities."""
+        """Remove a run's entities, with the next batch."""
+        self._gone.append(run.entity)
+        for step in run.steps:
+            self._gone.append(step.entity)
+            self._gone += [branch.entity for branch in step.branches or ()]
+
+    def sweep(self) -> None:
+        """Despawn what was removed, now."""
+        gone, self._gone = self._gone, []
+        ids = np.array([each for each in gone if each], np.uint64)
+        self._world.despawn_batch(ids[self._world.contains_batch(ids)])
+
+
+def _write_fields(step: Step, state: StepState) -> None:
+    """Write what can have changed by the step's status: each field costs a microsecond."""
+    state.status = int(step.status)
+    if step.ended_ms >= 0:
+        state.ended_ms = step.ended_ms
+        state.tokens = step.usage.total
+    if step.attempts:
+        state.attempts = step.attempts
+    if step.mapped or step.ended_ms < 0:
+        state.missing = step.missing
+        state.started_ms = step.started_ms

@@ -286,7 +286,7 @@ class GenerationManager:
         return [Entity(each) for each in self._board.runs]
 
     def forget(self, run: Entity | int | str) -> None:
-        """Drop a run and its entities, cancelling it if need be; an unknown one does nothing."""
+        """Drop a run, cancelling it if need be; its entities go with the next batch. An unknown one does nothing."""
         found = self._board.runs.get(int(run))
         if found is not None:
             self._board.forget(found)

@@ -6,10 +6,9 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from tickwright.systems.contracts.json import EMPTY
 from tickwright.systems.generation.chunks import FenceSafe
+from tickwright.systems.generation.components import StepText
 from tickwright.systems.generation.context_types import AssembledContext, ContextConfig
 from tickwright.systems.generation.graph import Node, Pipeline
 from tickwright.systems.generation.provider import Usage
@@ -20,30 +19,9 @@ if TYPE_CHECKING:
     from tickwright.systems.generation.attempt import Attempt
     from tickwright.systems.generation.gather import Gathered
 
-__all__ = ["Run", "Step", "StepText"]
+__all__ = ["Run", "Step"]
 
 _NO_USAGE = Usage()
-
-
-class StepText(msgspec.Struct):
-    """The texts of one step: an object component.
-
-    Attributes:
-        item: the part of the mapped step's source that a branch is about.
-        values: what handlers set by `ctx.set`.
-        finish: why the answer ended, in the provider's words.
-    """
-
-    step: str
-    prompt: str = ""
-    result: str = ""
-    error: str = ""
-    model: str = ""
-    finish: str = ""
-    item: Any = None
-    values: dict[str, Any] | None = None
-    scores: list[float] | None = None
-    cache_key: str = ""
 
 
 class Step:
