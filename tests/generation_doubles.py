@@ -1,16 +1,14 @@
-"""Doubles for generation: models that answer by a function, and event loops whose time is virtual."""
+"""Doubles for generation: a model that answers by a function and keeps a log, apps with it, virtual time."""
 
 from __future__ import annotations
 
-import asyncio
-import selectors
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import anyio
-import trio.testing
 
 from tickwright.ecs_core import App, ManualClock
+from tickwright.plugins.providers import run_in_virtual_time
 from tickwright.systems.generation import Delta, GenerationManager, GenerationPlugin, Request, Usage
 from tickwright.systems.hooks import HooksPlugin
 
@@ -63,10 +61,10 @@ class Model:
         return [prompt for kind, _, prompt, _ in self.log if kind == what]
 
 
-def make_app(*models: Any, clock: Any = None, plugins: tuple[Any, ...] = (), **settings: Any) -> App:
+def make_app(*models: Any, clock: Any = None, seed: int = 0, plugins: tuple[Any, ...] = (), **settings: Any) -> App:
     """Return an app with hooks and generation; the first model is "default", the others "m1", "m2"..."""
     named = {"default" if i == 0 else f"m{i}": model for i, model in enumerate(models)}
-    app = App(clock=clock or ManualClock())
+    app = App(seed=seed, clock=clock or ManualClock())
     app.add_plugins(HooksPlugin(), *plugins, GenerationPlugin(models=named, **settings))
     return app
 
@@ -86,33 +84,4 @@ def chain(*steps: dict[str, Any], **extra: Any) -> dict[str, Any]:
 
 def virtually(backend: str, main: Callable[[], Awaitable[Any]]) -> Any:
     """Run `main` on a loop whose clock jumps to the next timer as soon as nothing else is to be done."""
-    if backend == "trio":
-        options: dict[str, Any] = {"clock": trio.testing.MockClock(autojump_threshold=0)}
-    else:
-        options = {"loop_factory": _VirtualLoop}
-    return anyio.run(main, backend=backend, backend_options=options)
-
-
-class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
-    loop: _VirtualLoop
-
-    def select(self, timeout: float | None = None) -> Any:
-        if timeout is None or timeout <= 0:
-            return super().select(timeout)
-        found = super().select(0)
-        if not found:
-            self.loop.now_s += timeout
-        return found
-
-
-class _VirtualLoop(asyncio.SelectorEventLoop):
-    """asyncio's own loop over a virtual clock."""
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-        selector = _JumpingSelector()
-        selector.loop = self
-        super().__init__(selector)
-
-    def time(self) -> float:
-        return self.now_s
+    return run_in_virtual_time(main, backend=backend)

@@ -130,6 +130,22 @@ class Board:
         if self.runs.pop(run.entity, None) is not None:
             self.entities.remove(run)
 
+    def clear(self) -> None:
+        """Stop every task and drop every run, for a snapshot to take their place; no event is sent."""
+        for run in self.runs.values():
+            for step in run.steps:
+                for each in (step, *(step.branches or ())):
+                    attempt, each.attempt = each.attempt, None
+                    if attempt is not None and attempt.task is not None:
+                        attempt.task.cancel()
+        for held in (
+            self.runs, self.ended, self.fresh, self.maps, self.ready, self.merges, self.chosen, self.arrived,
+            self.flowing, self.ending, self.waiting, self.due, self.deadlines, self.limiters,
+        ):  # fmt: skip
+            held.clear()
+        self.entities.clear()
+        self.active = 0
+
     # -- steps -----------------------------------------------------------------------------------------
 
     def make_ready(self, step: Step) -> None:
@@ -234,6 +250,7 @@ class Board:
         step.ended_ms = self.world.now()
         if step.started_ms < 0:
             step.started_ms = step.ended_ms
+        step.attempt = None  # a task that goes on regardless changes nothing any more
         self.entities.touch(step)
         if status is not Status.SKIPPED:
             self.tell(
@@ -292,7 +309,6 @@ class Board:
         step.run.status = RunStatus.WAITING
         self.entities.touch_run(step.run)
         step.run.waits += 1
-        step.started_ms = self.world.now()
         self.waiting.setdefault(step.node.wait_for, {})[step.entity] = step
         self.entities.touch(step)
 

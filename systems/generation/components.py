@@ -60,7 +60,7 @@ class StepState:
     tokens: i64 = 0
 
 
-@component(storage="object")
+@component(storage="object", transient=True)  # saved by the section "generation"
 class StepText(msgspec.Struct):
     """The texts of one step.
 
@@ -83,7 +83,7 @@ class StepText(msgspec.Struct):
     cache_key: str = ""
 
 
-@component(storage="object")
+@component(storage="object", transient=True)  # saved by the section "generation"
 class RunText(msgspec.Struct):
     """What a run was given.
 

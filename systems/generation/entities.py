@@ -47,6 +47,29 @@ class Entities:
             step.entity = commands.spawn(state, step.text)
         commands.apply()
 
+    def adopt(self, run: Run) -> None:
+        """Tie a restored run to its entities; where the world does not have them, make new ones."""
+        world = self._world
+        steps = [each for step in run.steps for each in (step, *(step.branches or ()))]
+        if not world.contains(run.entity):
+            self.add_run(run)
+            self.add_steps(steps)
+        else:
+            commands = Commands(world)
+            commands.insert(run.entity, RunText(run.pipeline.id, run.variables, run.pipeline.digest))
+            for step in steps:
+                commands.insert(step.entity, step.text)
+            commands.apply()
+        self.touch_run(run)
+        for step in steps:
+            self.touch(step)
+
+    def clear(self) -> None:
+        """Forget what was to be written."""
+        self._steps.clear()
+        self._runs.clear()
+        self._gone.clear()
+
     def touch(self, step: Step) -> None:
         """Note that a step has changed."""
         self._steps[step.entity] = step
@@ -123,6 +146,6 @@ def _write_fields(step: Step, state: StepState) -> None:
         state.tokens = step.usage.total
     if step.attempts:
         state.attempts = step.attempts
-    if step.mapped or step.ended_ms < 0:
+    if step.mapped or step.ended_ms < 0 or not step.attempts:
         state.missing = step.missing
         state.started_ms = step.started_ms

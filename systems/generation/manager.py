@@ -112,11 +112,15 @@ class GenerationManager:
         Raises:
             UnknownPipelineError: there is none of that id.
         """
-        found = self._pipelines.get(pipeline_id)
+        found = self.find(pipeline_id)
         if found is None:
             known = ", ".join(sorted(self._pipelines)) or "none is registered"
             raise UnknownPipelineError(f"no pipeline {pipeline_id!r}", expected=known, todo="register it first")
         return found
+
+    def find(self, pipeline_id: str) -> Pipeline | None:
+        """Return a compiled definition, or None."""
+        return self._pipelines.get(pipeline_id)
 
     def registered(self) -> list[str]:
         """Return the ids of all definitions, sorted."""

@@ -12,6 +12,7 @@ from tickwright.systems.generation.board import Board
 from tickwright.systems.generation.manager import GenerationManager
 from tickwright.systems.generation.provider import Model, Provider
 from tickwright.systems.generation.settings import ModelLimits, Settings
+from tickwright.systems.generation.snapshots import generation_section
 from tickwright.systems.generation.stages import collect, finish, merge, plan, schedule, start, stream
 
 __all__ = ["GenerationPlugin"]
@@ -54,6 +55,7 @@ class GenerationPlugin(Plugin):
         app.insert_resource(manager)
         app.insert_resource(manager, as_type=Pipelines)
         app.on_release(manager.release)
+        app.sections.append(generation_section(board, manager.find))
         app.add_systems(
             Update, chain(collect, stream, merge, plan, schedule, start, finish), in_set=UpdateSet.GENERATION
         )

@@ -92,8 +92,8 @@ def start_steps(board: Board) -> None:
 
 
 def _start(board: Board, step: Step, dispatcher: Dispatcher | None, tasks: Tasks) -> None:
-    if not step.attempts and not _prepare(board, step, dispatcher):
-        return
+    if step.started_ms < 0 and not _prepare(board, step, dispatcher):
+        return  # a step that is tried again, or was restored, has its prompt already
     if step.node.kind is Kind.WAIT:
         board.wait(step)
         return

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tickwright.systems.contracts.events import PipelineChunk
 from tickwright.systems.generation.attempt import Attempt
 from tickwright.systems.generation.chunks import FenceSafe
+from tickwright.systems.generation.graph import Kind
 from tickwright.systems.generation.records import Step
 from tickwright.systems.generation.results import StreamChunk
 from tickwright.systems.generation.values import GenerationContext
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from tickwright.systems.generation.board import Board
 
 __all__ = ["close_chunks", "deliver_chunks", "stream_whole"]
+
+_MERGES = (Kind.CONCATENATE, Kind.SCORE, Kind.JUDGE)  # what they choose from was delivered before
 
 
 def deliver_chunks(board: Board, chance: Any) -> None:
@@ -78,7 +81,7 @@ def close_chunks(board: Board, step: Step) -> None:
 
 def _deliver(board: Board, step: Step, piece: str) -> None:
     handler = step.run.pipeline.chunk_handler
-    if handler is not None:
+    if handler is not None and step.node.kind not in _MERGES:
         try:
             handler(piece, GenerationContext(board, step.run, step))
         except Exception as error:
