@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tickwright.ecs_core import Commands, Entity, World
-from tickwright.systems.generation.components import PipelineRun, RunText, StepState
+from tickwright.ecs_core import Commands, Entity, Query, World
+from tickwright.systems.generation.components import PipelineRun, RunText, StepState, StepText
 from tickwright.systems.generation.records import Run, Step
 
 __all__ = ["Entities"]
@@ -28,6 +28,8 @@ class Entities:
         self._steps: dict[int, Step] = {}
         self._runs: dict[int, Run] = {}
         self._gone: list[int] = []
+        for kind in (PipelineRun, RunText, StepState, StepText):
+            world.components.number(kind)  # a snapshot is restored into a world that knows them
 
     def add_run(self, run: Run) -> None:
         """Make a run's entity."""
@@ -63,6 +65,18 @@ class Entities:
         self.touch_run(run)
         for step in steps:
             self.touch(step)
+
+    def keep_only(self, runs: Sequence[Run]) -> None:
+        """Despawn every run and step of a restored world that belongs to none of these."""
+        wanted = {run.entity for run in runs}
+        for run in runs:
+            for step in run.steps:
+                wanted.update([step.entity, *(branch.entity for branch in step.branches or ())])
+        for kind in (PipelineRun, StepState):
+            found = [ids.copy() for ids, _ in self._world.query(Query[tuple[Entity, kind]])]  # type: ignore[valid-type]  # one of two
+            ids = np.concatenate(found) if found else np.empty(0, np.uint64)
+            lost = [each for each in ids.tolist() if each not in wanted]
+            self._world.despawn_batch(np.array(lost, np.uint64))
 
     def clear(self) -> None:
         """Forget what was to be written."""

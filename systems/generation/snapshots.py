@@ -129,6 +129,7 @@ def _place(board: Board, pipelines: Callable[[str], Pipeline | None], saved: lis
             _resume(board, run)
         if run.deadline_ms >= 0:
             heapq.heappush(board.deadlines, (run.deadline_ms, board.next_number(), run))
+    board.entities.keep_only(list(board.runs.values()))
 
 
 def _run(saved: SavedRun, pipeline: Pipeline) -> Run:

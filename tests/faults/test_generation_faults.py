@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from tests.generation_doubles import Model, chain, make_app, manager, virtually
+from tickwright.ecs_core import TickwrightError
 from tickwright.plugins.providers import Answer, Scripted
 from tickwright.systems.generation import (
     BudgetExceededError,
@@ -24,6 +25,7 @@ from tickwright.systems.generation import (
     Timeouts,
     Usage,
 )
+from tickwright.systems.generation.components import StepState
 from tickwright.systems.generation.provider import (
     InvalidJsonError,
     PromptTooLongError,
@@ -490,5 +492,30 @@ def test_cancelled_runs_raise_with_what_they_had(anyio_backend: str) -> None:
                 with pytest.raises(RunCancelledError, match="stop it") as caught:
                     await manager(app).run("p", {})
             assert caught.value.partial.steps["a"].result == "part"
+
+    virtually(anyio_backend, main)
+
+
+def test_a_restored_world_keeps_no_step_whose_run_is_not_saved(anyio_backend: str) -> None:
+    async def main() -> None:
+        async with make_app(Model(delay_s=100.0)) as app, anyio.create_task_group() as group:
+            manager(app).register(ONE)
+            kept = manager(app).start("p")
+            group.start_soon(manager(app).complete, "asked by somebody who waits here")
+            await anyio.sleep(1)
+            data = app.snapshot()
+            group.cancel_scope.cancel()
+        async with make_app(Model()) as app:
+            with pytest.raises(GenerationError, match="no pipeline"):
+                manager(app).start("p")
+            with pytest.raises(TickwrightError, match="pipeline p"):
+                app.restore(data)
+            manager(app).register(ONE)
+            app.restore(data)
+            assert manager(app).runs() == [kept]
+            steps = app.world.query(StepState)
+            assert [state.run for state in steps.rows()] == [kept]
+            await app.pump_until(lambda: manager(app).is_over(kept))
+            assert manager(app).result(kept).final_result == "x"
 
     virtually(anyio_backend, main)
