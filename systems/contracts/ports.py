@@ -56,6 +56,10 @@ class Dispatcher(Protocol):
         """Call the subscribers in (priority, sequence) order and say what became of the event."""
         ...
 
+    def hears(self, event: str, /) -> bool:
+        """Return whether anybody subscribed to an event of that name."""
+        ...
+
 
 class PluginContext(Protocol):
     """What a plugin holds: given to its `init(ctx)` and `cleanup(ctx)`, and to its handlers as second argument."""

@@ -2,6 +2,7 @@
 
 from tickwright.systems.flows.asking import Selection
 from tickwright.systems.flows.audit import AuditStream, Rejection
+from tickwright.systems.flows.builder import FlowBuilder
 from tickwright.systems.flows.components import FlowState
 from tickwright.systems.flows.context import FlowContext, FlowEvent
 from tickwright.systems.flows.definition import (
@@ -28,7 +29,7 @@ from tickwright.systems.flows.export import to_dot, to_json, to_mermaid
 from tickwright.systems.flows.guards import guard
 from tickwright.systems.flows.manager import FlowManager
 from tickwright.systems.flows.plugin import FlowsPlugin
-from tickwright.systems.flows.replay import compile_flow, replay
+from tickwright.systems.flows.replay import Replayed, compile_flow, replay
 from tickwright.systems.flows.results import (
     FlowFilter,
     FlowInstance,
@@ -39,10 +40,13 @@ from tickwright.systems.flows.results import (
     Transition,
     TransitionResult,
 )
+from tickwright.systems.flows.scxml import from_scxml
 from tickwright.systems.flows.ticket import Ticket
+from tickwright.systems.flows.xstate import from_xstate
 
 __all__ = [
     "AuditStream",
+    "FlowBuilder",
     "FlowBusyError",
     "FlowConflictError",
     "FlowContext",
@@ -63,6 +67,7 @@ __all__ = [
     "InvalidState",
     "ReentrantSendError",
     "Rejection",
+    "Replayed",
     "Selection",
     "StateDefinition",
     "StateType",
@@ -74,6 +79,8 @@ __all__ = [
     "UnknownFlowError",
     "UnknownInstanceError",
     "compile_flow",
+    "from_scxml",
+    "from_xstate",
     "guard",
     "json_schema",
     "read_definition",

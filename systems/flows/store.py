@@ -275,8 +275,7 @@ class FlowStore:
     def hears(self, kind: type[HookEvent]) -> bool:
         """Return whether somebody subscribed to an event; a vectorised step makes them only then."""
         dispatcher = self.world.get_resource(Dispatcher)  # type: ignore[type-abstract]
-        hears = getattr(dispatcher, "hears", None)
-        return bool(hears(kind.event_name)) if hears is not None else False
+        return dispatcher is not None and dispatcher.hears(kind.event_name)
 
 
 def as_rows(rows: NDArray[Any]) -> Where:

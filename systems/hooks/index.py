@@ -138,6 +138,11 @@ class SubscriptionIndex:
             del self._buckets[entry.event]
         self._changed(bucket)
 
+    def hears(self, event: str) -> bool:
+        """Return whether anybody subscribed to an event, whatever its subject."""
+        bucket = self._buckets.get(event)
+        return bucket is not None and bool(bucket.entries)
+
     def matching(self, event: HookEvent) -> tuple[Entry, ...]:
         """Return who hears of `event`, in (priority, sequence) order."""
         bucket = self._buckets.get(event.name_of_event)

@@ -247,6 +247,10 @@ class Hooks:
         timings = self._table.timings
         return timings.get(event.name_of_event, type(event).timing) if timings else type(event).timing
 
+    def hears(self, event: str, /) -> bool:
+        """Return whether anybody subscribed to an event of the engine's own; if not, a batch need not be told."""
+        return self._table.index.hears(event)
+
     def matching(self, event: HookEvent) -> list[SubscriptionHandle]:
         """Return who would hear of the event, in the order of calls."""
         entries = self._table.index.matching(event)

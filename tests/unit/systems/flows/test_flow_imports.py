@@ -1,0 +1,303 @@
+"""XState configs and SCXML documents as definitions, and what of them is refused by name."""
+
+import pytest
+
+from tickwright.ecs_core import App, ManualClock
+from tickwright.systems.flows import (
+    FlowDefinitionError,
+    FlowImportError,
+    FlowManager,
+    FlowsPlugin,
+    InvalidAction,
+    Success,
+    from_scxml,
+    from_xstate,
+    to_json,
+)
+
+
+@pytest.fixture
+def app():
+    with App(clock=ManualClock(start_ms=1000, step_ms=100)) as made:
+        yield made.add_plugins(FlowsPlugin())
+
+
+@pytest.fixture
+def flows(app):
+    return app.world.resource(FlowManager)
+
+
+def started(flows, definition, **handlers):
+    flows.register(definition, handlers=handlers)
+    return flows.start(definition.id)
+
+
+# -- XState ------------------------------------------------------------------------------------------------------
+
+CHECKOUT = {
+    "id": "checkout",
+    "initial": "cart",
+    "context": {"items": 0},
+    "states": {
+        "cart": {
+            "on": {
+                "add": {"actions": {"type": "count", "params": {"by": 2}}},
+                "pay": {"target": "paying", "guard": "hasItems"},
+                "item.*": {"actions": ["seen"]},
+                "*": {"actions": "seen"},
+            }
+        },
+        "paying": {
+            "type": "parallel",
+            "onDone": "#checkout.paid",
+            "states": {
+                "money": {
+                    "initial": "open",
+                    "states": {"open": {"on": {"money": "done"}}, "done": {"type": "final"}},
+                },
+                "stock": {
+                    "initial": "open",
+                    "states": {"open": {"after": {"250": {"target": "done"}}}, "done": {"type": "final"}},
+                },
+            },
+        },
+        "paid": {"type": "final", "output": {"ok": True}},
+    },
+}
+
+
+def test_an_xstate_config_runs(app, flows):
+    seen = []
+    handlers = {
+        "count": lambda ctx, event: ctx.set_context("items", ctx.context()["items"] + ctx.params()["by"]),
+        "hasItems": lambda ctx, event: ctx.context()["items"] > 0,
+        "seen": lambda ctx, event: seen.append(event.action),
+    }
+    it = started(flows, from_xstate(CHECKOUT), **handlers)
+    assert flows.send(it, "pay") == Success("cart")  # a guard that fails leaves it to the wildcard
+    flows.send(it, "add")
+    flows.send(it, "item.removed")
+    flows.send(it, "whatever")
+    assert seen == ["pay", "item.removed", "whatever"]
+    flows.send(it, "pay")
+    assert flows.get(it).value == {"paying": {"money": "open", "stock": "open"}}
+    flows.send(it, "money")
+    for _ in range(3):
+        app.update()
+    assert (flows.get(it).current_state, flows.get(it).done) == ("paid", True)
+
+
+@pytest.mark.parametrize(
+    ("transition", "entries"),
+    [
+        ("a", 1),
+        ({"target": "a", "reenter": True}, 2),
+        ({"target": ".two"}, 1),
+        ({"target": ".two", "reenter": True}, 2),
+        ({}, 1),
+    ],
+)
+def test_v5_stays_inside_unless_told_to_reenter(flows, transition, entries):
+    entered = []
+    config = {
+        "id": "m",
+        "initial": "a",
+        "states": {
+            "a": {"entry": "enter", "initial": "one", "on": {"go": transition}, "states": {"one": {}, "two": {}}}
+        },
+    }
+    it = started(flows, from_xstate(config), enter=lambda ctx, event: entered.append(1))
+    flows.send(it, "go")
+    assert len(entered) == entries
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"invoke": {"src": "fetch"}}, "states.a.invoke"),
+        ({"route": {}}, "states.a.route"),
+        ({"spawn": "x"}, "states.a.spawn"),
+        ({"entry": {"type": "xstate.spawnChild"}}, "states.a.entry"),
+        ({"on": {"go": {"target": "a", "cond": "x"}}}, "states.a.on.go.cond"),
+        ({"on": {"go": {"target": "a", "internal": True}}}, "states.a.on.go.internal"),
+        ({"initial": {"target": "b", "actions": ["x"]}, "states": {"b": {}}}, "states.a.initial.actions"),
+        ({"entry": [lambda: 1]}, "states.a.entry"),
+        ({"unheard": 1}, "states.a.unheard"),
+    ],
+)
+def test_what_xstate_has_and_flows_do_not_is_refused_by_name(change, path):
+    with pytest.raises(FlowImportError) as error:
+        from_xstate({"initial": "a", "states": {"a": change}})
+    assert error.value.path == path
+
+
+def test_xstate_guards_and_built_in_actions(flows):
+    config = {
+        "id": "m",
+        "initial": "a",
+        "states": {
+            "a": {
+                "on": {
+                    "go": {
+                        "guard": {"type": "xstate.and", "guards": ["yes", {"type": "not", "guards": ["no"]}]},
+                        "actions": [{"type": "xstate.raise", "event": {"type": "next", "n": 1}}],
+                    },
+                    "next": "b",
+                }
+            },
+            "b": {},
+        },
+    }
+    it = started(flows, from_xstate(config), yes=lambda c, e: True, no=lambda c, e: False)
+    assert flows.send(it, "go") == Success("b")
+
+
+# -- SCXML -------------------------------------------------------------------------------------------------------
+
+OVEN = """
+<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" name="oven" initial="off" datamodel="ecmascript">
+  <datamodel><data id="time" expr="0"/><data id="door" expr="'closed'"/><data id="list" expr="[1, 2]"/></datamodel>
+  <state id="off"><transition event="turn.on" target="on"/></state>
+  <parallel id="on">
+    <transition event="turn.off" target="off"/>
+    <state id="engine" initial="idle">
+      <state id="idle"><transition cond="In('closed') &amp;&amp; time &lt; 3" target="cooking"/></state>
+      <state id="cooking">
+        <onentry><log label="cooking" expr="time"/></onentry>
+        <transition event="time" cond="time === 2" target="ready"><assign location="time" expr="time + 1"/></transition>
+        <transition event="time"><assign location="time" expr="time + 1"/></transition>
+      </state>
+      <final id="ready"/>
+    </state>
+    <state id="plate">
+      <initial><transition target="closed"/></initial>
+      <state id="closed"><transition event="door.open" target="opened"/></state>
+      <state id="opened"><transition event="door" target="closed"/></state>
+    </state>
+  </parallel>
+</scxml>
+"""
+
+
+def test_an_scxml_document_runs(flows):
+    definition = from_scxml(OVEN)
+    assert dict(definition.context) == {"time": 0, "door": "closed", "list": (1, 2)}
+    it = started(flows, definition)
+    flows.send(it, "turn.on")
+    assert flows.get(it).value == {"on": {"engine": "cooking", "plate": "closed"}}
+    for _ in range(3):
+        flows.send(it, "time")
+    assert flows.get(it).value["on"]["engine"] == "ready"
+    assert flows.get(it).context["time"] == 3
+    flows.send(it, "door.open")
+    flows.send(it, "door.close")  # the descriptor `door` takes it
+    assert flows.get(it).value["on"]["plate"] == "closed"
+
+
+def test_document_order_decides_between_overlapping_descriptors(flows):
+    text = """<scxml name="d"><state id="a">
+      <transition event="x" cond="false" target="b"/><transition event="*" target="c"/>
+      <transition event="x" target="b"/></state><state id="b"/><state id="c"/></scxml>"""
+    it = started(flows, from_scxml(text))
+    assert flows.send(it, "x") == Success("c")
+
+
+def test_history_and_done_events(flows):
+    text = """<scxml name="h"><state id="w"><initial><transition target="p"/></initial>
+      <history id="back" type="deep"><transition target="p"/></history>
+      <state id="p" initial="one"><state id="one"><transition event="go" target="two"/></state>
+        <state id="two"><transition event="end" target="z"/></state><final id="z"/></state>
+      <transition event="out" target="o"/><transition event="done.state.p" target="over"/></state>
+      <state id="o"><transition event="in" target="back"/></state><final id="over"/></scxml>"""
+    it = started(flows, from_scxml(text))
+    for action in ("go", "out", "in"):
+        flows.send(it, action)
+    assert flows.get(it).current_state == "w.p.two"
+    assert flows.send(it, "end") == Success("over")
+
+
+def test_send_with_delay_and_cancel(app, flows):
+    text = """<scxml name="t"><state id="a">
+      <onentry><send event="late" delay="250ms" id="one"/><send event="never" delay=".2s" id="two"/></onentry>
+      <transition event="late" target="b"/><transition event="never" target="c"/>
+      <transition event="stop"><cancel sendid="two"/></transition></state><state id="b"/><state id="c"/></scxml>"""
+    it = started(flows, from_scxml(text))
+    flows.send(it, "stop")
+    assert [action for _, action in flows.get(it).timers] == ["late"]
+    app.update()
+    app.update()
+    assert flows.get(it).current_state == "a"
+    app.update()
+    assert flows.get(it).current_state == "b"
+    assert flows.history(it)[-1].timestamp == 1250
+
+
+def test_an_error_is_an_event_or_rolls_back(flows):
+    text = """<scxml name="e"><datamodel><data id="x" expr="1"/></datamodel><state id="a">
+      <transition event="go" target="b"/></state>
+      <state id="b"><onentry><assign location="x" expr="missing + 1"/></onentry>
+      <transition event="error.execution" target="c"/></state><state id="c"/></scxml>"""
+    it = started(flows, from_scxml(text))
+    assert flows.send(it, "go") == Success("c")
+    strict = started(flows, from_scxml(text, on_handler_error="rollback", flow_id="strict"))
+    with pytest.raises(Exception, match=r"flow\.assign"):
+        flows.send(strict, "go")
+    assert flows.get(strict).current_state == "a"
+
+
+def test_internal_transitions_stay_inside(flows):
+    log = """<scxml name="i"><datamodel><data id="n" expr="0"/></datamodel>
+      <state id="a"><onentry><assign location="n" expr="n + 1"/></onentry>
+      <transition event="in" type="internal" target="two"/><transition event="out" target="two"/>
+      <state id="one"/><state id="two"/></state></scxml>"""
+    it = started(flows, from_scxml(log))
+    flows.send(it, "in")
+    assert (flows.get(it).context["n"], flows.get(it).current_state) == (1, "a.two")
+    flows.send(it, "out")
+    assert flows.get(it).context["n"] == 2
+
+
+@pytest.mark.parametrize(
+    ("inside", "named"),
+    [
+        ("<invoke type='x'/>", "invoke"),
+        ("<onentry><script>x</script></onentry>", "script"),
+        ("<onentry><if cond='x'/></onentry>", "if"),
+        ("<onentry><foreach item='x' array='y'/></onentry>", "foreach"),
+        ("<onentry><send event='e'><param name='a' expr='1'/></send></onentry>", "param"),
+        ("<onentry><send event='e' target='#_other'/></onentry>", "send"),
+        ("<onentry><send event='e' delay='soon'/></onentry>", "delay"),
+        ("<onentry><send event='e' delayexpr='x'/></onentry>", "delayexpr"),
+        ("<transition event='e' cond='f(1)'/>", "calls a function"),
+        ("<transition event='e' cond='In(x)'/>", "calls a function"),
+        ("<transition event='e' cond='a b'/>", "no expression"),
+        ("<transition event='e' target='nowhere'/>", "nowhere"),
+        ("<onentry><assign location='a.b' expr='1'/></onentry>", "a.b"),
+    ],
+)
+def test_what_scxml_has_and_flows_do_not_is_refused_by_name(inside, named):
+    with pytest.raises(FlowImportError, match=named):
+        from_scxml(f"<scxml><state id='a'>{inside}</state></scxml>")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no xml",
+        "<other/>",
+        "<!DOCTYPE scxml [<!ENTITY a 'x'>]><scxml>&a;</scxml>",
+        "<scxml><state id='a'/><state id='a'/></scxml>",
+        "<scxml initial='b'><state id='a'/></scxml>",
+        "<scxml/>",
+        "<scxml>" + "<state>" * 300 + "</state>" * 300 + "</scxml>",
+    ],
+)
+def test_a_broken_document_is_a_typed_error(text):
+    with pytest.raises(FlowDefinitionError):
+        from_scxml(text)
+
+
+def test_what_was_imported_is_a_definition_like_any_other(flows):
+    definition = from_scxml(OVEN)
+    flows.register(to_json(definition))
+    assert flows.send(flows.start("oven"), "nothing") == InvalidAction("nothing", "off")
