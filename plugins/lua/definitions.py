@@ -43,7 +43,7 @@ def bind_handlers(
     return walk(definition), handlers
 
 
-def register_owned(manager: Any, document: dict[str, Any], handlers: dict[str, Any], *, owner: str) -> None:
-    """Register a definition with a manager, under the plugin's name where the manager keeps names."""
+def register_owned(manager: Any, document: dict[str, Any], handlers: dict[str, Any], *, owner: str) -> Any:
+    """Register a definition with a manager, under the plugin's name where the manager keeps names; return it."""
     owned = "owner" in inspect.signature(manager.register).parameters
-    manager.register(document, handlers=handlers, **({"owner": owner} if owned else {}))
+    return manager.register(document, handlers=handlers, **({"owner": owner} if owned else {}))

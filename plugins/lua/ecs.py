@@ -21,10 +21,9 @@ __all__ = ["WorldDoors"]
 _QUERY = ("components", "with", "without", "limit")
 _ROWS = 10_000
 _EXACT = 2**53
-# What a component shows is what these permissions of plugin.toml guard.
-_GUARDED = {
-    "Note": "notes", "PipelineRun": "generation", "StepState": "generation", "AgentTask": "agents",
-}  # fmt: skip
+_FEATURES = "tickwright.systems."
+# What components of these features show is what these permissions of plugin.toml guard.
+_GUARDED = {"notes": "notes", "generation": "generation", "agents": "agents"}
 
 
 class WorldDoors(Doors):
@@ -82,10 +81,12 @@ class WorldDoors(Doors):
         found = self._staged.get(name) or components.named(name)
         if found is None:
             raise PluginValueError(f"no component '{name}'{nearest_of(name, components.names())}")
-        if guard := _GUARDED.get(name):
-            allowed = getattr(self.plugin.manifest.permissions, guard)
-            if allowed in (False, "none") or (need == "write" and allowed == "read"):
-                raise PluginValueError(f"this plugin has no permission to {need} {name} (permissions.{guard})")
+        feature = _feature_of(found)
+        if feature and need == "write":
+            raise PluginValueError(f"the component '{name}' is written by {feature} alone; plugins may read it")
+        guard = _GUARDED.get(feature, "")
+        if guard and getattr(self.plugin.manifest.permissions, guard) in (False, "none"):
+            raise PluginValueError(f"this plugin has no permission to read {name} (permissions.{guard})")
         return found
 
     # Systems ----------------------------------------------------------------------------------------------------
@@ -173,8 +174,7 @@ class WorldDoors(Doors):
     def despawn(self, entity: Any) -> None:
         """Remove an entity after the current system."""
         number = self._alive(entity)
-        for name in self._guarded_of(number):
-            self._named(name, "write")
+        self._check_own(number)
         self._commands().despawn(number)
 
     def insert(self, entity: Any, name: bytes, values: Any) -> None:
@@ -207,10 +207,18 @@ class WorldDoors(Doors):
             raise PluginValueError(f"no entity {number}: it is gone, or never was")
         return number
 
-    def _guarded_of(self, entity: int) -> list[str]:
-        found = ((name, self.plugin.host.components.named(name)) for name in _GUARDED)
-        here = self.world.contains(entity)
-        return [name for name, kind in found if kind is not None and here and self.world.has(entity, kind)]
+    def _check_own(self, entity: int) -> None:
+        """Refuse what would end something that a feature keeps for somebody else: a subscription, a flow, a run."""
+        world = self.world
+        if not world.contains(entity):
+            return
+        table, row = world.entities.find(entity)
+        for name in world.component_names(world.tables[table], row):
+            kind = world.component_named(name)
+            feature = _feature_of(kind)
+            owner = getattr(world.get(entity, kind), "owner", "") if feature else ""
+            if feature and owner != self.plugin.name:
+                raise PluginValueError(f"entity {entity} belongs to {feature}: it has {name} and is not this plugin's")
 
     def _make(self, name: str, fields: Any) -> Any:
         kind = self._named(name, "write")
@@ -251,6 +259,11 @@ class WorldDoors(Doors):
         plain = decode_json(value)
         self.plugin.host.shared[label] = (owner, plain)
         return self.write(plain)
+
+
+def _feature_of(kind: type[Any]) -> str:
+    """Return the name of the feature that keeps a component, empty for components of plugins, users and the engine."""
+    return kind.__module__.removeprefix(_FEATURES).partition(".")[0] if kind.__module__.startswith(_FEATURES) else ""
 
 
 def _entity(value: Any) -> int:

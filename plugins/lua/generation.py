@@ -38,7 +38,8 @@ class LuaStepHandler:
             answer = runtime.call("call_generation", self._handle, token, runtime.write(value), hook=self.__name__)
         finally:
             self._doors.closed(token)
-        return runtime.decode(answer[0]) if answer else None
+        found = runtime.decode(answer[0]) if answer else None
+        return [] if found == {} else found  # an empty table is an empty list: no handler answers with a map
 
     def __repr__(self) -> str:
         return f"<Lua {self.owner}/{self.__name__}>"
@@ -103,8 +104,8 @@ class GenerationDoors(Doors):
         document, handlers = bind_handlers(plugin, definition, lambda handle, name: LuaStepHandler(self, handle, name))
 
         def apply() -> Callable[[], None]:
-            register_owned(self.manager, document, handlers, owner=plugin.name)
-            return lambda: None
+            made = register_owned(self.manager, document, handlers, owner=plugin.name)
+            return lambda: self.manager.unregister(made.id)
 
         plugin.register("pipeline", str(definition.get("id", "?")), apply)
 

@@ -15,7 +15,10 @@ import pytest
 
 from tickwright.ecs_core import App, Entity, ManualClock, Mut, Query, Symbol, Update, World, component, f64
 from tickwright.plugins.lua import Limits, LuaPlugins, PluginHost, PluginLoadError, PluginRuntimeError
+from tickwright.systems.agents import AgentsPlugin
+from tickwright.systems.flows import FlowManager, FlowsPlugin
 from tickwright.systems.hooks import Hooks, HooksPlugin
+from tickwright.systems.notes import NotesPlugin
 from tickwright.systems.tools import Tools, ToolsPlugin
 
 
@@ -66,7 +69,14 @@ def load(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Load]:
             if manifest:
                 (folder / "plugin.toml").write_text(f"[plugin]\nname = '{name}'\nmain = '{name}.luau'\n{manifest}")
         paths = [tmp_path / name if manifest else tmp_path / name / f"{name}.luau" for name in files]
-        app.add_plugins(HooksPlugin(), ToolsPlugin(), LuaPlugins(*paths, limits=limits))
+        app.add_plugins(
+            HooksPlugin(),
+            ToolsPlugin(),
+            FlowsPlugin(),
+            NotesPlugin(),
+            AgentsPlugin(),
+            LuaPlugins(*paths, limits=limits),
+        )
         return app
 
     make.write = lambda name, body: write(tmp_path / name / f"{name}.luau", str(request.param), body)  # type: ignore[attr-defined]
@@ -306,33 +316,82 @@ function M.try(i) local ok, problem = pcall(tries[i]) return { ok, tostring(prob
     assert app.world.get(place, Place) == Place(1.0)
 
 
-# Permissions ------------------------------------------------------------------------------------------------------------
+# Features ------------------------------------------------------------------------------------------------------------
 
 
-@component(storage="object")
-class Note:
-    path: str = ""
+PUBLIC = (
+    KEEP
+    + """
+function M.count(name) return #M.ctx:query({ components = { name } }) end
+function M.rows(name) return M.ctx:query({ components = { name } }) end
+function M.insert(name) M.ctx:spawn({ [name] = {} }) end
+function M.system(name, field) M.ctx:system("s", { writes = { name .. "." .. field }, run = print }) end
+function M.despawn(e) M.ctx:despawn(e) end
+function M.listen() return M.ctx:on("a:b", function() end) end
+function M.agent() return M.ctx.agents:start("me", function() M.ctx:wait(60) end) end
+function M.define() return { id = "door", initial = "shut", states = { shut = { on = { go = "open" } }, open = {} } } end
+function M.watch()
+  M.ctx:system("moves", { changed = { "FlowState" }, reads = { "FlowState.state", "FlowState.revision" }, each = function(row)
+    M.ctx:emit("door:seen", { row.entity, row.FlowState.state, row.FlowState.revision })
+  end })
+end
+"""
+)
+
+
+def test_plugins_see_the_public_components_of_features(load: Load) -> None:
+    app = load(p=PUBLIC)
+    host, flows = host_of(app), app.world.resource(FlowManager)
+    host.call("p", "listen")
+    host.call("p", "watch")
+    seen: list[Any] = []
+    app.world.resource(Hooks).on("door:seen", lambda event, ctx: seen.append(event.payload))
+    door, task = flows.start("door", subject="hall"), host.call("p", "agent")
+    (row,) = host.call("p", "rows", "FlowState")
+    assert (row["entity"], row["FlowState"]["definition"], row["FlowState"]["subject"]) == (int(door), "door", "hall")
+    assert {row["Subscription"]["owner"] for row in host.call("p", "rows", "Subscription")} == {"p", ""}
+    (row,) = host.call("p", "rows", "AgentTask")
+    assert (str(row["entity"]), row["AgentTask"]["agent"], row["AgentTask"]["status"]) == (task, "me", 0)
+    app.update()
+    flows.send(door, "go")
+    app.run(ticks=3)
+    assert seen == [[int(door), "shut", 0], [int(door), "open", 1]]
+
+
+def test_what_features_keep_is_read_only_and_ends_only_for_its_owner(load: Load) -> None:
+    app = load(p=PUBLIC)
+    host, hooks = host_of(app), app.world.resource(Hooks)
+    door = int(app.world.resource(FlowManager).start("door"))
+    theirs = int(hooks.on("a:b", lambda event, ctx: None).id)
+    mine = {row["entity"] for row in host.call("p", "rows", "Subscription")}
+    host.call("p", "listen")
+    (own,) = {row["entity"] for row in host.call("p", "rows", "Subscription")} - mine
+    for function, args, told in (
+        ("insert", ("FlowState",), "the component 'FlowState' is written by flows alone; plugins may read it"),
+        ("insert", ("SubscriptionHandler",), "the component 'SubscriptionHandler' is written by hooks alone"),
+        ("system", ("FlowState", "state"), "the component 'FlowState' is written by flows alone"),
+        ("despawn", (door,), "belongs to flows: it has FlowState and is not this plugin's"),
+        ("despawn", (theirs,), "belongs to hooks: it has Subscription and is not this plugin's"),
+    ):
+        with pytest.raises(PluginRuntimeError) as caught:
+            host.call("p", function, *args)
+        assert told in caught.value.what
+    host.call("p", "despawn", own)
+    app.run(ticks=2)
+    assert not app.world.contains(own)
+    assert app.world.contains(door)
+    assert app.world.contains(theirs)
+    assert host.errors == []
 
 
 def test_permissions_hold_for_components_too(load: Load) -> None:
-    body = KEEP + (
-        "function M.read() return M.ctx:query({ components = { 'Note' } }) end\n"
-        "function M.write() M.ctx:spawn({ Note = { path = 'x' } }) end\n"
-        "function M.despawn(e) M.ctx:despawn(e) end\n"
-        "function M.system() M.ctx:system('s', { writes = { 'Note.path' }, run = print }) end"
-    )
-    expected = {"none": "read", "read": "write"}
-    for allowed, what in expected.items():
-        app = load(p=body, manifest=f"[permissions]\nnotes = '{allowed}'")
-        note = app.world.spawn(Note("a.md"))
-        if allowed == "read":
-            assert host_of(app).call("p", "read") == [{"entity": note, "Note": {"path": "a.md"}}]
-        for function, args in (("write", ()), ("despawn", (note,)), ("system", ())):
-            with pytest.raises(PluginRuntimeError, match=rf"no permission to {'write'} Note \(permissions.notes\)"):
-                host_of(app).call("p", function, *args)
-        if allowed == "none":
-            with pytest.raises(PluginRuntimeError, match=f"no permission to {what} Note"):
-                host_of(app).call("p", "read")
+    app = load(p=PUBLIC, manifest="[permissions]\nagents = false")
+    for name, allowed in (("AgentTask", False), ("FlowState", True), ("Subscription", True)):
+        if allowed:
+            assert host_of(app).call("p", "count", name) >= 0
+        else:
+            with pytest.raises(PluginRuntimeError, match=rf"no permission to read {name} \(permissions.agents\)"):
+                host_of(app).call("p", "count", name)
 
 
 # Reload -------------------------------------------------------------------------------------------------------------------
@@ -496,6 +555,7 @@ def test_a_lua_system_and_the_same_in_python_leave_equal_worlds(load: Load) -> N
         lua.update()
         python.update()
         assert content(lua) == content(python), tick
+        assert lua.world.digest() == python.world.digest(), tick
     assert host_of(lua).errors == []
     assert len(lua.world) > 60
 

@@ -97,3 +97,33 @@ def test_a_missing_handler_is_an_error_at_load(tmp_path: Path) -> None:
         app.add_plugins(HooksPlugin(), FlowsPlugin())
         with pytest.raises(PluginLoadError, match="no handler 'nope'"):
             app.add_plugins(LuaPlugins(tmp_path / "f.luau"))
+
+
+GATE = """
+local M = {}
+function M.mayPass(ctx, event) return event.code == CODE, "wrong code" end
+function M.define() return { id = "gate", initial = "shut", states = {
+  shut = { on = { pass = "open" }, guards = { pass = "mayPass" } }, open = {},
+} } end
+return M
+"""
+
+
+@pytest.mark.parametrize("engine", ["lua54", "luajit"])
+def test_running_flows_follow_a_reload_and_fail_closed_after_an_unload(engine: str, tmp_path: Path) -> None:
+    path = tmp_path / "gate.luau"
+    path.write_text(f"--!engine {engine}\n{GATE.replace('CODE', '1')}")
+    with App(clock=ManualClock()) as app:
+        app.add_plugins(HooksPlugin(), FlowsPlugin(), LuaPlugins(path))
+        flows, host = app.world.resource(FlowManager), app.world.resource(PluginHost)
+        first, second = flows.start("gate"), flows.start("gate")
+        path.write_text(f"--!engine {engine}\n{GATE.replace('CODE', '2')}")
+        host.reload("gate")
+        assert flows.send(first, "pass", {"code": 1}).reason == "wrong code"
+        assert flows.send(first, "pass", {"code": 2}).new_state == "open"
+        host.unload("gate")
+        refused = flows.send(second, "pass", {"code": 2})
+        assert "it was unloaded" in refused.reason
+        instance = flows.get(second)
+        assert instance is not None
+        assert instance.current_state == "shut"
