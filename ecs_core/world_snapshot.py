@@ -260,7 +260,8 @@ def digest_world(world: World) -> bytes:
     """Return a hash of all entities with their components: equal content, equal hash, whatever came before."""
     found = hashlib.blake2b(digest_size=16)
     tables = [table for table in world.tables if table.count]
-    named = sorted((sorted(c.info.name for c in t.columns.values() if not c.info.transient), t) for t in tables)
+    named = [(sorted(c.info.name for c in t.columns.values() if not c.info.transient), t) for t in tables]
+    named.sort(key=lambda pair: pair[0])
     by_names: dict[tuple[str, ...], list[Table]] = {}
     for key, table in named:
         by_names.setdefault(tuple(key), []).append(table)
@@ -275,6 +276,8 @@ def digest_world(world: World) -> bytes:
         if info.is_dense or info.transient:
             continue
         ids = np.sort(world.query(info.kind).ids())
+        if not len(ids):
+            continue  # a component that is known and that nobody has is no content
         found.update(info.name.encode() + ids.tobytes())
         if info.storage == "object":
             values = [plain(each) for each in world.objects.get_all(ids.tolist(), info.kind)]
