@@ -18,8 +18,15 @@ from tickwright.ecs_core.entity import Entity
 from tickwright.ecs_core.query import Query
 from tickwright.ecs_core.rows import plain_value
 from tickwright.plugins.lua.errors import PluginValueError
+from tickwright.plugins.lua.features import feature, manager_type
 
-__all__ = ["ComponentNames", "fields_of", "nearest_of", "plain_field"]
+__all__ = ["PUBLIC", "ComponentNames", "fields_of", "nearest_of", "plain_field"]
+
+PUBLIC = {
+    "Note": "notes", "Subscription": "hooks", "FlowState": "flows", "PipelineRun": "generation",
+    "StepState": "generation", "AgentTask": "agents",
+}  # fmt: skip
+"""Components of features that plugins may query, and the feature of each."""
 
 
 class ComponentNames:
@@ -89,7 +96,19 @@ class ComponentNames:
     def named(self, name: str) -> type[Any] | None:
         """Return a component by its name; None when there is none."""
         found: type[Any] | None = self._world.component_named(name)
-        return found
+        return self._public(name) if found is None else found
+
+    def _public(self, name: str) -> type[Any] | None:
+        """Return a feature's component that the world has not met yet, if the app has the feature."""
+        part = PUBLIC.get(name, "")
+        if not part or not self._world.has_resource(manager_type(part)):
+            return None
+        try:
+            kind: type[Any] = feature(part, name)
+        except AttributeError:
+            return None
+        self._world.components.number(kind)
+        return kind
 
     def names(self) -> list[str]:
         """Return the names of all components."""

@@ -213,12 +213,11 @@ class WorldDoors(Doors):
         if not world.contains(entity):
             return
         table, row = world.entities.find(entity)
-        for name in world.component_names(world.tables[table], row):
-            kind = world.component_named(name)
-            feature = _feature_of(kind)
-            owner = getattr(world.get(entity, kind), "owner", "") if feature else ""
-            if feature and owner != self.plugin.name:
-                raise PluginValueError(f"entity {entity} belongs to {feature}: it has {name} and is not this plugin's")
+        kinds = [world.component_named(name) for name in world.component_names(world.tables[table], row)]
+        kept = [kind for kind in kinds if _feature_of(kind)]
+        if kept and all(getattr(world.get(entity, kind), "owner", "") != self.plugin.name for kind in kept):
+            what = f"it has {info_of(kept[0]).name} and is not this plugin's"
+            raise PluginValueError(f"entity {entity} belongs to {_feature_of(kept[0])}: {what}")
 
     def _make(self, name: str, fields: Any) -> Any:
         kind = self._named(name, "write")
