@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -33,10 +34,11 @@ def features(provider: str, *, model: str = "", key_env: str | None = None) -> P
     """
     from tickwright.defaults import MODEL_ALIASES, DefaultPlugins
     from tickwright.plugins.providers import provider_named
-    from tickwright.systems.generation import GenerationPlugin
+    from tickwright.systems.generation import GenerationPlugin, Settings
 
     named = provider_named(provider, model=model, key_env=key_env)
-    return DefaultPlugins().replacing(GenerationPlugin(models=dict.fromkeys(MODEL_ALIASES, named)))
+    settings = Settings(tokenizer_dir=os.environ.get("TIKTOKEN_CACHE_DIR"))
+    return DefaultPlugins().replacing(GenerationPlugin(models=dict.fromkeys(MODEL_ALIASES, named), settings=settings))
 
 
 def generate(

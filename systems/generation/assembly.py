@@ -80,7 +80,7 @@ def fit(
             policy is "error".
         MissingSourceError: a required source found nothing, or no room.
 
-    Cost: 50 notes of 2 kB into 8000 tokens: about 1 ms with their counts remembered, 30 ms without
+    Cost: 50 notes of 2 kB into 8000 tokens: about 1 ms with their counts remembered, 10 ms without
     (benches/bench_context.py).
     """
     fitter = _Fitter(config, gathered, counter, limits)

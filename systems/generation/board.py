@@ -63,7 +63,7 @@ class Board:
         self.models: dict[str, Model] = dict(models)
         self.limits = dict(limits)
         self.limiters: dict[str, ModelLimiter] = {}
-        self.counter = TokenCounter()
+        self.counter = TokenCounter(cache_dir=settings.tokenizer_dir)
         self.cache = AnswerCache(settings.cached_answers)
         self.entities = Entities(app.world)
         self.runs: dict[int, Run] = {}

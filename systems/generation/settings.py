@@ -89,6 +89,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         output_reserve: tokens of a model's window kept for an answer without a `max_tokens` of its own.
         kept_runs: ended runs that can still be asked about; the oldest is forgotten first.
         cached_answers: answers kept for steps with `cache`; the one used longest ago goes first.
+        tokenizer_dir: a folder of tiktoken's vocabularies (what TIKTOKEN_CACHE_DIR names), before the bundled ones.
     """
 
     max_concurrency: int = 64
@@ -97,5 +98,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     output_reserve: int = 1024
     kept_runs: int = 10_000
     cached_answers: int = 1024
+    tokenizer_dir: str | None = None
     retry: RetryPolicy = RetryPolicy()
     timeouts: Timeouts = Timeouts()

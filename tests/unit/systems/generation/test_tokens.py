@@ -8,10 +8,13 @@ import socket
 from importlib.util import find_spec
 from pathlib import Path
 
+import anyio
 import pytest
 import tiktoken
 from tiktoken_ext import openai_public
 
+from tickwright.ecs_core import App
+from tickwright.systems.generation import GenerationManager, GenerationPlugin, Settings
 from tickwright.systems.generation.tokens import (
     ENCODINGS,
     TokenCount,
@@ -20,6 +23,7 @@ from tickwright.systems.generation.tokens import (
     _load,
     count_tokens,
 )
+from tickwright.systems.hooks import HooksPlugin
 
 
 @pytest.fixture(autouse=True)
@@ -109,6 +113,15 @@ def test_a_folder_of_tiktokens_is_looked_at_first(clean_loader, tmp_path, offici
     assert TokenCounter(cache_dir=tmp_path).count("hello world") == 2
     with pytest.raises(TokenizerError, match="sha256"):
         TokenCounter().count("hello world")
+
+
+def test_an_app_takes_the_folder_from_its_settings(clean_loader, tmp_path, official, monkeypatch):
+    monkeypatch.setattr("tickwright.systems.generation.tokens.find_spec", lambda name: None)
+    plugin = GenerationPlugin(settings=Settings(tokenizer_dir=str(tmp_path)))
+    with App().add_plugins(HooksPlugin(), plugin) as app:
+        manager = app.world.resource(GenerationManager)
+        config = {"sources": [{"type": "static_text", "content": "hello world"}]}
+        assert anyio.run(manager.assemble_context, config, {}).total_tokens == 2
 
 
 def test_a_wrong_file_in_the_folder_is_passed_over(clean_loader, tmp_path):
