@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -296,14 +295,3 @@ end) end"""
     )
     with pytest.raises(PluginRuntimeError, match="enough"):
         call(app, "run", "cats")
-
-
-def test_two_apps_with_one_script_agree(load: Load) -> None:
-    outcomes = set()
-    for _ in range(2):
-        app = load(PIPELINE)
-        chunks = heard(app, "notes:chunk")
-        call(app, "run", "cats")
-        app.run(ticks=2)
-        outcomes.add(json.dumps([chunks, app.world.digest()]))
-    assert len(outcomes) == 1
