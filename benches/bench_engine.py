@@ -116,9 +116,7 @@ def cases(*, quick: bool) -> list[Case | Gauge]:
 def move(movers: Query[tuple[Mut[Position], Velocity]]) -> None:
     """Step every position by its velocity."""
     for pos, vel in movers:
-        pos.x += vel.x
-        pos.y += vel.y
-        pos.z += vel.z
+        pos.values += vel.values
 
 
 def _systems(many: int) -> list[Case | Gauge]:
@@ -178,8 +176,8 @@ def _numpy_dense(size: int) -> Trial:
     pos, vel = np.zeros((3, size), np.float32), np.ones((3, size), np.float32)
 
     def step() -> None:
-        for place in range(3):
-            pos[place] += vel[place]
+        nonlocal pos
+        pos += vel
 
     return Trial(step, lambda: float(pos[0, -1]) > 0)
 
@@ -231,7 +229,13 @@ def _coming_and_going() -> list[Case | Gauge]:
         _against("engine/spawn_batch_4_components", 10_000, _spawn_batch, _esper_spawn, 20, 40),
         _against("engine/spawn_by_commands", 10_000, _spawn_commands, _esper_spawn, 1 / 1.3, 1),
         _against("engine/add_remove_by_commands", 20_000, _add_remove, _esper_add_remove, 1 / 2.5, 1 / 1.5),
-        _against("engine/insert_remove_batch", 10_000, _insert_batch, _esper_add_remove, 50, 100),
+        Case(
+            "engine/insert_remove_batch",
+            20_000,
+            [Subject("tickwright", _insert_batch, inner=5), Subject("esper", _esper_add_remove)],
+            required={"esper": 50},
+            wanted={"esper": 100},
+        ),
         _against("engine/churn_10_x_1000", 20_000, _churn, _esper_churn, 3, 8),
     ]
 

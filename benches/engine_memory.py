@@ -53,7 +53,9 @@ def exponents(*, quick: bool) -> list[Gauge]:
     sizes = (10_000, 100_000, 1_000_000) if quick else (10_000, 100_000, 1_000_000, 10_000_000)
     work = {"step": _step, "spawn_batch": _spawn, "despawn_batch": _despawn, "insert_batch": _insert}
     return [
-        Gauge(f"engine/exponent_{name}", sizes[-1], lambda fn=fn: _exponent(fn, sizes), "exponent", 1.15, 1.05, rounds=1)
+        Gauge(
+            f"engine/exponent_{name}", sizes[-1], lambda fn=fn: _exponent(fn, sizes), "exponent", 1.15, 1.05, rounds=1
+        )
         for name, fn in work.items()
     ]
 

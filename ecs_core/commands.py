@@ -90,14 +90,15 @@ class Commands:
         group.ids.append(entity)
         group.rows.append(components)
         self._order[entity] = group.number
-        return Entity(entity)
+        return entity
 
     def insert(self, entity: int, *components: Any) -> None:
         """Stage adding or replacing components."""
-        kinds = tuple(map(type, components))
-        group = self._inserts.get(kinds)
+        # one component is the common case: its type alone is the key
+        key = type(components[0]) if len(components) == 1 else tuple(map(type, components))
+        group = self._inserts.get(key)
         if group is None or self._order.get(entity, -1) >= group.number:
-            group = self._inserts[kinds] = self._group("insert", kinds)
+            group = self._inserts[key] = self._group("insert", tuple(map(type, components)))
         self._order[entity] = group.number
         group.ids.append(entity)
         group.rows.append(components)

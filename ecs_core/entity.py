@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tickwright.ecs_core.errors import TickwrightError
 
-__all__ = ["Entities", "Entity", "Ids", "StaleEntityError", "as_ids", "label"]
+__all__ = ["Entities", "Entity", "Ids", "StaleEntityError", "as_ids", "is_run", "label"]
 
 Entity = NewType("Entity", int)
 Ids = NDArray[np.uint64]
@@ -56,17 +56,17 @@ class Entities:
 
     # -- giving out ----------------------------------------------------------------------------
 
-    def reserve(self) -> int:
+    def reserve(self) -> Entity:
         """Give out one id that is nowhere yet."""
         if self.free_count:
             self.free_count -= 1
             index = int(self.free[self.free_count])
-            return self.generation_at[index] << _SHIFT | index
+            return self.generation_at[index] << _SHIFT | index  # type: ignore[return-value]  # Entity() costs a call
         index = self.used
         if index >= len(self.generation):
             self._size(2 * index)
         self.used = index + 1
-        return self.generation_at[index] << _SHIFT | index
+        return self.generation_at[index] << _SHIFT | index  # type: ignore[return-value]
 
     def reserve_batch(self, count: int) -> Ids:
         """Give out `count` ids, shape (count,), the same ids in the same order as `count` single calls."""
@@ -146,17 +146,28 @@ class Entities:
         Raises:
             StaleEntityError: one of them is gone; the first is named.
         """
+        if not len(ids):
+            return np.empty(0, np.int32), np.empty(0, np.int32)
+        indices = (ids & _MASK64).view(np.int64)
+        if int(indices.max()) < self.used and int(indices.min()) > 0:
+            tables = self.table.take(indices)
+            generations = self.generation.take(indices)
+            if (generations == ids >> _SHIFT64).all() and int(tables.min()) > _NOWHERE:
+                return tables, self.row.take(indices)
         alive = self.contains_batch(ids)
-        if not alive.all():
-            raise self.stale(int(ids[np.argmin(alive)]))
-        indices = (ids & _MASK64).astype(np.intp)
-        return self.table[indices], self.row[indices]
+        raise self.stale(int(ids[np.argmin(alive)]))
 
     def place(self, ids: Ids, table: int, first_row: int) -> None:
         """Note that these ids now stand in `table` from `first_row` on, in order."""
+        rows = np.arange(first_row, first_row + len(ids), dtype=np.int32)
+        if is_run(ids):
+            low = int(ids[0]) & _INDEX
+            self.table[low : low + len(ids)] = table
+            self.row[low : low + len(ids)] = rows
+            return
         indices = (ids & _MASK64).astype(np.intp)
         self.table[indices] = table
-        self.row[indices] = np.arange(first_row, first_row + len(ids), dtype=np.int32)
+        self.row[indices] = rows
 
     def place_one(self, entity: int, table: int, row: int) -> None:
         """Note that one id now stands in a row."""
@@ -164,8 +175,12 @@ class Entities:
         self.table_at[index] = table
         self.row_at[index] = row
 
-    def move_rows(self, ids: Ids, rows: NDArray[Any]) -> None:
+    def move_rows(self, ids: Ids, rows: NDArray[Any] | slice) -> None:
         """Note that these ids changed rows within their table."""
+        if not len(ids):
+            return
+        if isinstance(rows, slice):
+            rows = np.arange(rows.start, rows.stop, dtype=np.int32)
         self.row[(ids & _MASK64).astype(np.intp)] = rows
 
     def restore(self, generations: NDArray[np.uint32], free: NDArray[np.uint32], alive: int) -> None:
@@ -196,6 +211,15 @@ def label(entity: int) -> str:
     """Return an id as people read it: `index` or `index v generation`."""
     index, generation = entity & _INDEX, entity >> _SHIFT
     return f"{index}v{generation}" if generation else str(index)
+
+
+def is_run(numbers: NDArray[Any]) -> bool:
+    """Return whether numbers are consecutive and ascending."""
+    size = len(numbers)
+    if not size or int(numbers[-1]) - int(numbers[0]) != size - 1:
+        return False
+    first = int(numbers[0])
+    return size == 1 or bool((numbers == np.arange(first, first + size, dtype=numbers.dtype)).all())
 
 
 def as_ids(ids: Any) -> Ids:

@@ -97,6 +97,11 @@ class Probe:
         self.stepping = Stepping()
 
     @property
+    def is_off(self) -> bool:
+        """Whether nothing is measured and no schedule was ever paused."""
+        return not self.diagnostics.enabled and not self.stepping.version
+
+    @property
     def wrap_version(self) -> int:
         """A number that changes with what `wrap_step` does."""
         return self.diagnostics.enabled + 2 * self.stepping.version

@@ -83,9 +83,9 @@ class RowTypes:
     def gathered(self, column: Column, rows: NDArray[Any], mark: Callable[[], None] | None) -> View:
         """Return a view of copies; a writable one is written back by `scatter`."""
         if column.block is not None:
-            block = column.block[:, rows]
+            block = column.block.take(rows, axis=1)
             return self._view(list(block), block, mark)
-        return self._view([array[rows] for array in column.arrays], None, mark)
+        return self._view([array.take(rows) for array in column.arrays], None, mark)
 
     def of_arrays(self, arrays: list[NDArray[Any]]) -> View:
         """Return a read-only view of arrays, one per field."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tickwright.ecs_core.component import Batch, ComponentError, ComponentInfo
-from tickwright.ecs_core.entity import Entities, Ids, label
+from tickwright.ecs_core.entity import Entities, Ids, is_run, label
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.lifecycle import Lifecycle, Moment
 from tickwright.ecs_core.objects import ObjectStore
@@ -107,7 +107,9 @@ class Storage:
         Raises:
             StaleEntityError: one of them is gone.
         """
-        numbers, rows = self._find(ids)
+        if (run := self._as_table_rows(ids)) is not None:
+            return [(*run, slice(None))]
+        numbers, rows = self.entities.find_batch(ids)
         first = int(numbers[0]) if len(ids) else 0
         found: list[tuple[Table, Rows, Rows]]
         if len(ids) and (numbers == first).all():
@@ -122,17 +124,16 @@ class Storage:
                 self._check_distinct(each, ids[positions])
         return found
 
-    def _find(self, ids: Ids) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Return (table numbers, rows); neighbouring ids, as a batch gives them, by slices."""
-        span = as_rows(ids)
-        if isinstance(span, slice) and (low := int(ids[0]) & 0xFFFFFFFF) > 0:
-            entities, where = self.entities, slice(low, low + len(ids))
-            generation = int(ids[0]) >> 32
-            if where.stop <= entities.used and (entities.generation[where] == generation).all():
-                numbers = entities.table[where]
-                if (numbers >= 0).all():
-                    return numbers, entities.row[where]
-        return self.entities.find_batch(ids)
+    def _as_table_rows(self, ids: Ids) -> tuple[Table, slice] | None:
+        """Return (table, rows) of ids that stand in one table just in this order: one comparison proves it all."""
+        if not len(ids) or not self.entities.contains(int(ids[0])):
+            return None
+        number, row = self.entities.find(int(ids[0]))
+        table = self.tables[number]
+        stop = row + len(ids)
+        if stop > table.count or not np.array_equal(table.ids[row:stop], ids):
+            return None
+        return table, slice(row, stop)
 
     @staticmethod
     def _check_distinct(rows: Rows, ids: Ids) -> None:
@@ -270,10 +271,9 @@ class Storage:
 
     def _move(self, table: Table, target: Table, rows: Rows, ids: Ids) -> slice:
         """Move rows to another table; return where they are."""
-        index = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
         start = target.append(ids)
-        target.take_from(table, rows if isinstance(rows, slice) else index, start, len(ids))
-        moved, holes = table.remove(index)
+        target.take_from(table, rows, start, len(ids))
+        moved, holes = table.remove(rows)
         self.entities.move_rows(moved, holes)
         self.entities.place(ids, target.number, start)
         return slice(start, start + len(ids))
@@ -335,8 +335,8 @@ class Storage:
         dense = wanted & table.key
         numbers = [number for number in range(wanted.bit_length()) if wanted >> number & 1]
         for number in numbers:
-            has = self._rows_with(table, rows, number)
-            if self.lifecycle.watched >> number & 1 and has.any():
+            watched = self.lifecycle.watched >> number & 1
+            if watched and (has := self._rows_with(table, rows, number)).any():
                 self.lifecycle.call(self, number, "replace", ids[has])
                 self.lifecycle.call(self, number, "remove", ids[has])
             self.forget(self.components.infos[number].kind, ids)
@@ -375,13 +375,12 @@ class Storage:
             groups = self.groups(ids)
         for table, rows, positions in groups:
             gone = ids[positions]
-            index = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
             if len(table.presence):
                 for entity in gone[(table.presence[:, rows] != 0).any(axis=0)].tolist():
                     self.objects.drop(entity)
             for kind in list(self.live):
                 self.forget(kind, gone)
-            moved, holes = table.remove(index)
+            moved, holes = table.remove(rows)
             self.entities.move_rows(moved, holes)
         self.entities.alive -= len(ids)
         self.entities.release(ids)
@@ -459,10 +458,7 @@ class Storage:
 
 def as_rows(numbers: NDArray[Any]) -> Rows:
     """Return a slice where the numbers are consecutive, else the numbers themselves."""
-    size = len(numbers)
-    if size and int(numbers[-1]) - int(numbers[0]) == size - 1 and (size == 1 or (np.diff(numbers) == 1).all()):
-        return slice(int(numbers[0]), int(numbers[0]) + size)
-    return numbers
+    return slice(int(numbers[0]), int(numbers[0]) + len(numbers)) if is_run(numbers) else numbers
 
 
 def _bits(values: Any) -> int:

@@ -125,6 +125,14 @@ class System:
         begins = tuple(param.begin for param in self.params if param.begin is not None)
         if not begins:
             return call
+        if len(begins) == 1 and not self.piped:
+            begin = begins[0]
+
+            def run_one() -> Any:
+                begin()
+                return call()
+
+            return run_one
 
         def run(*piped: Any) -> Any:
             for begin in begins:

@@ -53,7 +53,7 @@ class Column:
         self.added.resize(count, capacity)
         self.changed.resize(count, capacity)
 
-    def fill(self, holes: NDArray[Any], movers: NDArray[Any]) -> None:
+    def fill(self, holes: Any, movers: Any) -> None:
         """Move rows into holes."""
         for array in self.arrays:
             array[holes] = array[movers]
@@ -158,21 +158,16 @@ class Table:
         self.version += 1
         return row
 
-    def remove(self, rows: NDArray[Any]) -> tuple[Ids, NDArray[Any]]:
+    def remove(self, rows: NDArray[Any] | slice) -> tuple[Ids, NDArray[Any] | slice]:
         """Take out distinct rows; return which ids moved to which rows to fill the holes. O(rows taken out)."""
-        keep = self.count - len(rows)
+        size = rows.stop - rows.start if isinstance(rows, slice) else len(rows)
+        keep = self.count - size
+        holes, movers = self._holes(rows, keep, size)
         self.version += 1
-        if not keep:
-            self.count = 0
-            self.unbind()
-            return self.ids[:0], rows[:0]
-        holes = np.sort(rows[rows < keep])
-        staying = np.ones(len(rows), np.bool_)
-        staying[rows[rows >= keep] - keep] = False
-        movers = np.flatnonzero(staying) + keep
         self.count = keep
-        if len(holes):
-            moved = self.ids[movers]
+        moved = self.ids[movers]
+        if len(moved):
+            moved = moved.copy()
             self.ids[holes] = moved
             for column in self.columns.values():
                 column.fill(holes, movers)
@@ -181,10 +176,18 @@ class Table:
             for ticks in self.object_ticks.values():
                 for each in ticks:
                     each.fill(holes, movers)
-        else:
-            moved = self.ids[:0]
         self.unbind()
         return moved, holes
+
+    def _holes(self, rows: Any, keep: int, size: int) -> tuple[Any, Any]:
+        """Return (holes before `keep`, rows from there on that fill them)."""
+        if isinstance(rows, slice):
+            filling = max(0, min(rows.stop, keep) - rows.start)
+            return slice(rows.start, rows.start + filling), slice(keep + size - filling, keep + size)
+        holes = np.sort(rows[rows < keep])
+        staying = np.ones(size, np.bool_)
+        staying[rows[rows >= keep] - keep] = False
+        return holes, np.flatnonzero(staying) + keep
 
     def clear(self) -> None:
         """Drop every row."""

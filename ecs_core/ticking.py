@@ -6,13 +6,17 @@ import threading
 from typing import TYPE_CHECKING
 
 from tickwright.ecs_core.errors import TickwrightError
-from tickwright.ecs_core.schedule.labels import First, FixedUpdate, Last, PostUpdate, PreUpdate, Startup, Update
+from tickwright.ecs_core.schedule.labels import Last, PostUpdate, Startup, Update
 from tickwright.ecs_core.time import FixedTime
 
 if TYPE_CHECKING:
     from tickwright.ecs_core.app import App
+    from tickwright.ecs_core.schedule.executor import Runner
 
 __all__ = ["AppClosedError", "TickError", "Ticker"]
+
+
+_REST = (Update.name, PostUpdate.name, Last.name)
 
 
 class TickError(TickwrightError):
@@ -44,8 +48,11 @@ class Ticker:
             else:
                 delta_s = app.clock.advance(dt_s)
                 app.time.advance(app.clock.now_ms(), delta_s)
-            with app.probe.tick(app):
+            if app.probe.is_off:
                 self._schedules()
+            else:
+                with app.probe.tick(app):
+                    self._schedules()
         finally:
             self.ticking = False
             app.pump.ticked()
@@ -92,21 +99,25 @@ class Ticker:
         self.ticking = True
 
     def _schedules(self) -> None:
-        app, run = self.app, self.app.schedules.run
+        app = self.app
+        world, runners = app.world, app.schedules.plain
         if not self.started:
             self.started = True
-            run(Startup)
+            app.schedules.run(Startup)
         self._drain()
-        run(First)
-        app.world.events.rotate()
-        app.world.apply_due(app.time.now_ms)
-        run(PreUpdate)
+        if (runner := runners.get("First")) is not None:
+            runner.run()
+        world.events.rotate()
+        if world.delayed:
+            world.apply_due(app.time.now_ms)
+        if (runner := runners.get("PreUpdate")) is not None:
+            runner.run()
         app.states.transition()
-        self._fixed()
-        run(Update)
-        run(PostUpdate)
-        run(Last)
-        app.world.end_tick()
+        self._fixed(runners.get("FixedUpdate"))
+        for name in _REST:
+            if (runner := runners.get(name)) is not None:
+                runner.run()
+        world.end_tick()
 
     def _drain(self) -> None:
         """Let in what arrived from outside: calls in order of arrival, then finished tasks by id."""
@@ -120,7 +131,7 @@ class Ticker:
                 app.failures.record("app.call_soon", error)
         app.tasks.deliver(app.world, app.failures)
 
-    def _fixed(self) -> None:
+    def _fixed(self, runner: Runner | None) -> None:
         """Run FixedUpdate as often as the time asks for; its systems see a delta of one step."""
         fixed = self.app.world.resource(FixedTime)
         time = self.app.time
@@ -128,6 +139,7 @@ class Ticker:
         delta_s, time.delta_s = time.delta_s, fixed.step_s
         try:
             while fixed.expend():
-                self.app.schedules.run(FixedUpdate)
+                if runner is not None:
+                    runner.run()
         finally:
             time.delta_s = delta_s

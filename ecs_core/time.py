@@ -30,8 +30,9 @@ class Time:
     def advance(self, now_ms: int, delta_s: float) -> None:
         """Enter the next tick."""
         self.now_ms = now_ms
-        self.delta_s = min(max(delta_s, 0.0), self.max_delta_s) * self.speed
-        self.elapsed_s += self.delta_s
+        delta_s = 0.0 if delta_s < 0.0 else self.max_delta_s if delta_s > self.max_delta_s else delta_s
+        self.delta_s = delta_s = delta_s * self.speed
+        self.elapsed_s += delta_s
         self.tick += 1
 
 

