@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from tickwright.ecs_core.component import Bundle, info_of
+from tickwright.ecs_core.component import ComponentInfo, info_of
 from tickwright.ecs_core.entity import Entity, Ids, as_ids
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.storage import Values
-from tickwright.ecs_core.values import duplicate, instance_columns, opened, split_components
+from tickwright.ecs_core.values import duplicate, list_columns, opened, split_components, take_values
 
 if TYPE_CHECKING:
     from tickwright.ecs_core.world import World
@@ -26,20 +26,37 @@ if TYPE_CHECKING:
 __all__ = ["Commands", "Delayed"]
 
 _LOG = logging.getLogger("tickwright.commands")
+_ABSORB = 256  # rows; small enough to stay in a first-level cache
 Operation = Literal["spawn", "insert", "remove", "despawn", "call"]
 
 
 @dataclass(slots=True, eq=False)
 class Group:
-    """Operations of one kind on different entities."""
+    """Operations of one kind on different entities.
+
+    `rows` are the instances as they were staged. Every few hundred their values move to `values` (per component, per
+    field, one list), while the instances are still in the processor's caches and their memory can be used again.
+    """
 
     operation: Operation
     number: int
     kinds: tuple[type[Any], ...] = ()
+    infos: tuple[ComponentInfo, ...] = ()
     ids: list[int] = field(default_factory=list)
     rows: list[tuple[Any, ...]] = field(default_factory=list)
+    values: tuple[list[list[Any]], ...] = ()
     call: Callable[[World], object] | None = None
     batch: tuple[Ids, list[Values]] | None = None
+
+    def absorb(self) -> None:
+        """Take the values out of the staged instances.
+
+        Raises:
+            ComponentError: an instance with a field that was never set.
+        """
+        rows, self.rows = self.rows, []
+        for info, into, instances in zip(self.infos, self.values, zip(*rows, strict=True), strict=False):
+            take_values(info, instances, into)
 
 
 @dataclass(order=True, slots=True)
@@ -54,7 +71,7 @@ class Delayed:
 class Commands:
     """One system's staged changes; entities that `spawn` returns exist from the next sync point on."""
 
-    __slots__ = ("_delayed", "_despawns", "_groups", "_inserts", "_order", "_removes", "_spawns", "_world")
+    __slots__ = ("_delayed", "_despawns", "_fresh", "_groups", "_inserts", "_order", "_removes", "_spawns", "_world")
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -64,6 +81,7 @@ class Commands:
     def _reset(self) -> None:
         self._groups: list[Group] = []
         self._order: dict[int, int] = {}
+        self._fresh = False
         self._close_groups()
 
     def _close_groups(self) -> None:
@@ -81,30 +99,75 @@ class Commands:
     # -- staging -------------------------------------------------------------------------------
 
     def spawn(self, *components: Any) -> Entity:
-        """Stage an entity; its id is reserved now."""
-        entity = self._world.entities.reserve()
-        kinds = tuple(map(type, components))
-        group = self._spawns.get(kinds)
+        """Stage an entity; its id is reserved now.
+
+        Raises:
+            ComponentError: no component, or one given twice; values are checked when the commands are applied.
+        """
+        group = self._spawns.get(tuple(map(type, components)))
         if group is None:
-            group = self._spawns[kinds] = self._group("spawn", kinds)
+            components = tuple(split_components(components))
+            group = self._open(self._spawns, "spawn", components)
+        entity = self._world.entities.reserve()
         group.ids.append(entity)
-        group.rows.append(components)
-        self._order[entity] = group.number
+        rows = group.rows
+        rows.append(components)
+        if len(rows) > _ABSORB:
+            group.absorb()
+        self._fresh = True
         return entity
 
     def insert(self, entity: int, *components: Any) -> None:
-        """Stage adding or replacing components."""
+        """Stage adding or replacing components.
+
+        Raises:
+            ComponentError: no component, or one given twice; values are checked when the commands are applied.
+        """
+        if self._fresh:
+            self._note_fresh()
         # one component is the common case: its type alone is the key
         key = type(components[0]) if len(components) == 1 else tuple(map(type, components))
         group = self._inserts.get(key)
         if group is None or self._order.get(entity, -1) >= group.number:
-            group = self._inserts[key] = self._group("insert", tuple(map(type, components)))
+            components = tuple(split_components(components))
+            group = self._open(self._inserts, "insert", components, entity)
         self._order[entity] = group.number
         group.ids.append(entity)
-        group.rows.append(components)
+        rows = group.rows
+        rows.append(components)
+        if len(rows) > _ABSORB:
+            group.absorb()
+
+    def _note_fresh(self) -> None:
+        """Note which group the entities spawned here are in: only once something else is staged."""
+        self._fresh = False
+        for group in self._groups:
+            if group.operation == "spawn" and group.batch is None:
+                self._order.update(dict.fromkeys(group.ids, group.number))
+
+    def _open(
+        self, groups: dict[Any, Group], operation: Operation, components: tuple[Any, ...], entity: int = 0
+    ) -> Group:
+        """Return the open group that these components may join, a new one if there is none."""
+        kinds = tuple(map(type, components))
+        key = kinds[0] if operation == "insert" and len(kinds) == 1 else kinds
+        group = groups.get(key)
+        if group is not None and self._order.get(entity, -1) < group.number:
+            return group
+        numbers = [self._world.components.number(kind) for kind in kinds]
+        infos = tuple(self._world.components.infos[number] for number in numbers)
+        for place, number in enumerate(numbers):
+            if number in numbers[:place]:
+                raise duplicate(infos[place].name)
+        group = groups[key] = self._group(operation, kinds)
+        group.infos = infos
+        group.values = tuple([[] for _ in range(info.width)] for info in infos)
+        return group
 
     def remove(self, entity: int, *kinds: type[Any]) -> None:
         """Stage taking components away."""
+        if self._fresh:
+            self._note_fresh()
         group = self._removes.get(kinds)
         if group is None or self._order.get(entity, -1) >= group.number:
             group = self._removes[kinds] = self._group("remove", kinds)
@@ -113,6 +176,8 @@ class Commands:
 
     def despawn(self, entity: int) -> None:
         """Stage the end of an entity."""
+        if self._fresh:
+            self._note_fresh()
         group = self._despawns
         if group is None or self._order.get(entity, -1) >= group.number:
             group = self._despawns = self._group("despawn", ())
@@ -203,8 +268,8 @@ class Commands:
             else:
                 self._execute(group, ids, values)
 
-    def staged(self) -> Iterator[tuple[Operation, tuple[type[Any], ...], list[int], list[tuple[Any, ...]]]]:
-        """Yield what is staged as (operation, types, ids, rows of instances), to be saved.
+    def staged(self) -> Iterator[Group]:
+        """Yield what is staged, to be saved.
 
         Raises:
             TickwrightError: a call or a batch: neither can be saved.
@@ -216,13 +281,17 @@ class Commands:
                     where="app.snapshot",
                     expected="delayed spawn, insert, remove, despawn",
                 )
-            yield group.operation, group.kinds, group.ids, group.rows
+            group.absorb()
+            yield group
 
     def restage(
-        self, operation: Operation, kinds: tuple[type[Any], ...], ids: list[int], rows: list[tuple[Any, ...]]
+        self, operation: Operation, kinds: tuple[type[Any], ...], ids: list[int], values: Sequence[list[list[Any]]]
     ) -> None:
         """Stage what `staged` yielded."""
-        self._groups.append(Group(operation, len(self._groups), kinds, list(ids), rows))
+        infos = tuple(self._world.components.info(kind) for kind in kinds)
+        group = self._group(operation, kinds)
+        group.ids, group.infos, group.values = list(ids), infos, tuple(values)
+        self._fresh = True
 
     def clear(self) -> None:
         """Drop what was staged; reserved ids are free again."""
@@ -249,7 +318,15 @@ class Commands:
             info_of(kind)
         if group.operation not in ("spawn", "insert"):
             return group, ids, []
-        return group, ids, instance_values(self._world, group.kinds, group.rows)
+        group.absorb()
+        pairs = zip(group.infos, group.values, strict=True)
+        return group, ids, [self._values(info, values) for info, values in pairs]
+
+    def _values(self, info: ComponentInfo, values: list[list[Any]]) -> Values:
+        number = self._world.components.numbers[info.kind]
+        if info.storage == "object":
+            return Values(number, info, objects=values[0])
+        return Values(number, info, list_columns(self._world, info, values))
 
     def _check_alive(self, prepared: Sequence[tuple[Group, Ids, list[Values]]]) -> None:
         """Look for stale ids before anything changes: alive now or spawned here, and not despawned here before."""
@@ -300,29 +377,3 @@ class Commands:
             for each in values
         ]
         return ids[alive], kept
-
-
-def instance_values(world: World, kinds: tuple[type[Any], ...], rows: Sequence[tuple[Any, ...]]) -> list[Values]:
-    """Return the values of rows of instances, all of the same types.
-
-    Raises:
-        ComponentError: no component, given twice, or values that do not fit.
-    """
-    if any(issubclass(kind, Bundle | type) for kind in kinds):
-        rows = [tuple(split_components(row)) for row in rows]
-        kinds = tuple(map(type, rows[0]))
-        if any(tuple(map(type, row)) != kinds for row in rows):  # bundles with fields of differing types
-            raise duplicate("a bundle's fields")
-    found: list[Values] = []
-    seen = 0
-    for kind, column in zip(kinds, zip(*rows, strict=True), strict=True):
-        number = world.components.number(kind)
-        info = world.components.infos[number]
-        if seen >> number & 1:
-            raise duplicate(info.name)
-        seen |= 1 << number
-        if info.storage == "table":
-            found.append(Values(number, info, instance_columns(world, info, column)))
-        else:
-            found.append(Values(number, info, objects=column if info.storage == "object" else ()))
-    return found

@@ -164,6 +164,11 @@ class ComponentInfo:
         return RowTypes(self)
 
     @property
+    def width(self) -> int:
+        """How many values an instance has: an object component is one itself."""
+        return 1 if self.storage == "object" else len(self.fields)
+
+    @property
     def is_dense(self) -> bool:
         """Whether it is part of a table's key."""
         return self.storage in ("table", "tag")

@@ -172,7 +172,7 @@ class Storage:
         if info.storage == "object":
             return Values(number, info, objects=(given,))
         if info.storage == "table":
-            return Values(number, info, [each.reshape(()) for each in instance_columns(self, info, [given])])
+            return Values(number, info, instance_columns(self, info, given))
         return Values(number, info)
 
     def missing_required(self, key: int, given: int, values: Sequence[Values]) -> list[Values]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tickwright.ecs_core.commands import Commands, Delayed
-from tickwright.ecs_core.component import ComponentInfo
+from tickwright.ecs_core.component import ComponentInfo, info_of
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.objects import ObjectStore
 from tickwright.ecs_core.plain import build, plain
@@ -76,7 +76,7 @@ def save_world(world: World) -> list[Buffer]:
         "tables": [_save_table(world, table, arrays) for table in world.tables if table.count],
         "objects": {info.name: _save_objects(world, info) for info in lasting if info.storage == "object"},
         "relations": world.relations.saved(),
-        "delayed": [[each.due_ms, each.order, _save_commands(world, each.commands)] for each in sorted(world.delayed)],
+        "delayed": [[each.due_ms, each.order, _save_commands(each.commands)] for each in sorted(world.delayed)],
         "delays": world.delays,
         "runs": {name: [run.last, run.this] for name, run in sorted(world.runs.items())},
         "arrays": arrays.specs,
@@ -129,15 +129,16 @@ def _save_objects(world: World, info: ComponentInfo) -> list[Any]:
     return found
 
 
-def _save_commands(world: World, commands: Commands) -> list[Any]:
-    def name(kind: type[Any]) -> str:
-        return world.components.info(kind).name
-
-    found: list[Any] = []
-    for operation, kinds, ids, rows in commands.staged():
-        values = [[plain(each) for each in row] for row in rows]
-        found.append([operation, [name(kind) for kind in kinds], ids, values])
-    return found
+def _save_commands(commands: Commands) -> list[Any]:
+    return [
+        [
+            group.operation,
+            [info_of(kind).name for kind in group.kinds],
+            group.ids,
+            [[[plain(each) for each in column] for column in values] for values in group.values],
+        ]
+        for group in commands.staged()
+    ]
 
 
 # -- loading -------------------------------------------------------------------------------------
@@ -194,9 +195,12 @@ def _shown(storage: str, fields: Sequence[Sequence[str]]) -> str:
 
 def _load_commands(world: World, kinds: dict[str, type[Any]], groups: list[Any]) -> Commands:
     commands = Commands(world)
-    for operation, names, ids, rows in groups:
+    for operation, names, ids, saved in groups:
         types = [kinds.get(name) or world.components.require(name) for name in names]
-        values = [tuple(build(kind, value) for kind, value in zip(types, row, strict=True)) for row in rows]
+        values = [
+            [[build(kind, each) for each in columns[0]]] if info_of(kind).storage == "object" else columns
+            for kind, columns in zip(types, saved, strict=False)
+        ]
         commands.restage(operation, tuple(types), ids, values)
     return commands
 
