@@ -218,6 +218,10 @@ class CompiledFlow:
 
     # -- structure ---------------------------------------------------------------------------------------
 
+    def unnumbered(self) -> CompiledFlow:
+        """Return the same flow, no configuration numbered yet."""
+        return CompiledFlow(self.definition, self._functions)
+
     def config(self, active: frozenset[int]) -> Config:
         """Intern a set of active states."""
         found = self.configs.get(active)

@@ -20,6 +20,7 @@ from tickwright.systems.flows.migrating import ContextFn, migrate_one, plan_migr
 from tickwright.systems.flows.nodes import is_internal
 from tickwright.systems.flows.replay import Replayed, replay_compiled
 from tickwright.systems.flows.results import FlowFilter, FlowInstance, Transition, TransitionResult
+from tickwright.systems.flows.snapshots import flows_section
 from tickwright.systems.flows.starting import start_batch
 from tickwright.systems.flows.step import Image, Run
 from tickwright.systems.flows.stepper import Stepper
@@ -29,6 +30,7 @@ from tickwright.systems.flows.ticket import Ticket
 
 if TYPE_CHECKING:
     from tickwright.ecs_core import World
+    from tickwright.ecs_core.app_snapshot import Section
 
 __all__ = ["FlowManager", "Rejection", "Selection"]
 
@@ -57,6 +59,11 @@ class FlowManager:
     def audit(self) -> AuditStream:
         """The newest actions that changed nothing, oldest first."""
         return self._store.audit
+
+    @property
+    def section(self) -> Section:
+        """The part of a snapshot that holds its instances."""
+        return flows_section(self._store)
 
     # -- definitions -------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from tickwright.ecs_core import Plugin, Update, World
 from tickwright.systems.contracts.events import Emitted
 from tickwright.systems.contracts.sets import UpdateSet
 from tickwright.systems.contracts.ticks import TickThread
+from tickwright.systems.flows.components import FlowState
 from tickwright.systems.flows.manager import FlowManager
 
 if TYPE_CHECKING:
@@ -27,5 +28,8 @@ class FlowsPlugin(Plugin):
     def build(self, app: App) -> None:
         """Insert the manager and add its system."""
         app.add_event(Emitted)
-        app.insert_resource(FlowManager(app.world, thread=TickThread(app)))
+        app.world.components.number(FlowState)  # a snapshot is restored into a world that knows it
+        manager = FlowManager(app.world, thread=TickThread(app))
+        app.insert_resource(manager)
+        app.sections.append(manager.section)
         app.add_systems(Update, advance_flows, in_set=UpdateSet.FLOWS)

@@ -261,6 +261,11 @@ class FlowStore:
             del self.answers[next(iter(self.answers))]
         self.answers[instance, key] = result
 
+    def reset(self) -> None:
+        """Forget what is queued, due, locked and answered: the world was restored."""
+        for kept in (self.queue, self.running, self.sent, self.calendar, self.answers, self.locked, self._table_of):
+            kept.clear()
+
     # -- events ------------------------------------------------------------------------------------------
 
     def tell(self, event: HookEvent) -> None:

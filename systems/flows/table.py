@@ -95,6 +95,14 @@ class FlowTable:
         if kind is not self.kind:
             self.kind, self._cells, self._seen = kind, {}, 0
 
+    def reset(self) -> None:
+        """Forget all instances, and look for them anew: the world was restored."""
+        for kept in self.sides():
+            kept.clear()
+        self.held, self.chunks, self.begun = set(), [], []
+        self._cells, self._seen = {}, 0
+        self.symbol, self.symbols = self.world.symbols.intern(self.flow.definition.id), self.symbols[:0]
+
     def symbol_of(self, config: int) -> int:
         """Return the symbol of a configuration's current state."""
         if config >= len(self.symbols):

@@ -135,3 +135,33 @@ def test_the_main_job_runs_on_a_users_own_folder(capsys, tmp_path):
     assert report["totals"]["tokens"] == done["tokens"] > 0
     assert report["totals"]["transitions"] == 2
     assert report["failures"] == []
+
+
+def test_flows_and_runs_are_kept_between_runs(capsys, tmp_path):
+    (tmp_path / "vault").mkdir()
+    state = tmp_path / "state"
+
+    def run(*lines: dict[str, object]) -> dict[str, object]:
+        words = ["run", tmp_path / "vault", "--plugins", ROOT / "examples/plugins", "--state", state, "--json"]
+        with pytest.raises(SystemExit) as stopped:
+            main([str(word) for word in (*words, "--do", requests(tmp_path, *lines))])
+        assert stopped.value.code == 0
+        return json.loads(capsys.readouterr().out)
+
+    about = {"flow": "review", "subject": "a.md"}
+    run(
+        {"do": "save", "path": "a.md", "content": "Tides turn."},
+        {"do": "start", **about, "user": "ann"},
+        {"do": "send", **about, "action": "submit", "user": "ann"},
+        {"do": "generate", "pipeline": "explain", "variables": {"question": "guard"}},
+    )
+    kept = run()
+    assert [(flow["state"], flow["subject"]) for flow in kept["flows"]] == [("pending", "a.md")]
+    assert [(one["pipeline"], one["status"]) for one in kept["runs"]] == [("explain", "done")]
+    refused, approved = run(
+        {"do": "send", **about, "action": "approve", "user": "ann"},
+        {"do": "send", **about, "action": "approve", "user": "bob"},
+    )["answers"]
+    assert refused["result"]["guard"] == "canApprove", "the context, which names the submitter, was kept"
+    assert approved["result"]["new_state"] == "approved"
+    assert [flow["done"] for flow in run()["flows"]] == [True]
