@@ -92,7 +92,12 @@ def _queued(queued: Queued | Ticket) -> tuple[Any, Any, Any, str]:
         return queued
     left = np.arange(len(queued)) if queued.taken is None else np.flatnonzero(~queued.taken)
     one = isinstance(queued.actions, str)
-    return _column(queued.ids[left]), queued.actions if one else [queued.action(at) for at in left], None, queued.user
+    return (
+        _column(queued.ids[left]),
+        queued.actions if one else [queued.action(at) for at in left.tolist()],
+        None,
+        queued.user,
+    )
 
 
 def _unqueued(saved: tuple[Any, Any, Any, str]) -> Queued | Ticket:
