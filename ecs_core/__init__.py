@@ -29,6 +29,7 @@ from tickwright.ecs_core.esper_processors import EsperProcessors
 from tickwright.ecs_core.events import EventBatch, EventError, EventQueue, EventReader, Events, EventWriter
 from tickwright.ecs_core.inbox import InboxFullError
 from tickwright.ecs_core.kernel import Kernel, kernel
+from tickwright.ecs_core.name import Name
 from tickwright.ecs_core.observers import Observer, On
 from tickwright.ecs_core.params import Local, Param, ParamContext, Res, ResMut
 from tickwright.ecs_core.plugin import EngineContext, Plugin, PluginError, PluginGroup
@@ -120,6 +121,7 @@ __all__ = [
     "Local",
     "ManualClock",
     "Mut",
+    "Name",
     "NextState",
     "Objects",
     "Observer",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from tickwright.ecs_core.ticks import ChangeClock, Ticks
 
 if TYPE_CHECKING:
     from tickwright.ecs_core.query import Query
-    from tickwright.ecs_core.rows import Origin
+    from tickwright.ecs_core.rows import Marks, Origin
     from tickwright.ecs_core.table import Table
 
 __all__ = ["Match", "RunTicks"]
@@ -205,7 +205,7 @@ class Match:
         assert term.info is not None  # object terms name a component
         if term.mut:
             _, changed = self.table.ticks_of(number)
-            self._marker(changed, rows)()
+            changed.mark(rows, self.query.run.this, self.table.capacity)
         ids = self.table.current_ids[rows]
         store, kind = self.query.world.objects, term.info.kind
         if not term.optional:
@@ -213,16 +213,21 @@ class Match:
         has = self._has(number, rows)
         return [store.get(entity, kind) if there else None for entity, there in zip(ids.tolist(), has, strict=True)]
 
-    def _marker(self, ticks: Ticks, rows: Rows | None) -> Callable[[], None]:
-        run = self.query.run
+    def _marker(self, ticks: Ticks, rows: Rows | None) -> Marks:
+        """Return how writes to these rows (None for all) are noted."""
+        run, table = self.query.run, self.table
         if rows is None:
 
             def mark_whole() -> None:
                 ticks.whole = ticks.latest = run.this
 
-            return mark_whole
-        table = self.table
-        return lambda: ticks.mark(rows, run.this, table.capacity)
+            return mark_whole, lambda places: ticks.mark(places, run.this, table.capacity)
+
+        def touch(places: NDArray[np.intp]) -> None:
+            chosen = places + rows.start if isinstance(rows, slice) else rows[places]
+            ticks.mark(chosen, run.this, table.capacity)
+
+        return lambda: ticks.mark(rows, run.this, table.capacity), touch
 
     def row(self, origin: Origin, row: int) -> tuple[Any, ...]:
         """Return the query's data of one row."""

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["HasSymbols", "Origin", "ReadOnlyError", "RowTypes", "View", "bad_value", "plain_value"]
 
 
+Marks = tuple[Callable[[], None], Callable[[NDArray[np.intp]], None]]
+"""How a view's writes are noted: of all its rows, and of some of them by their places in the view."""
+
+
 class HasSymbols(Protocol):
     """A world, or what speaks for one."""
 
@@ -69,18 +73,14 @@ class RowTypes:
         handle._world = world
         return handle
 
-    def whole(self, column: Column, count: int, mark: Callable[[], None] | None) -> View:
-        """Return a view of a column's first `count` rows; writable if there is a `mark` to call on writes."""
-        return self.part(column, slice(0, count), mark)
-
-    def part(self, column: Column, rows: slice, mark: Callable[[], None] | None) -> View:
-        """Return a view of neighbouring rows."""
+    def part(self, column: Column, rows: slice, mark: Marks | None) -> View:
+        """Return a view of neighbouring rows; writable if there are `mark` and `touch` to call on writes."""
         if column.block is not None:
             block = column.block[:, rows]
             return self._view(list(block), block, mark)
         return self._view([array[rows] for array in column.arrays], None, mark)
 
-    def gathered(self, column: Column, rows: NDArray[Any], mark: Callable[[], None] | None) -> View:
+    def gathered(self, column: Column, rows: NDArray[Any], mark: Marks | None) -> View:
         """Return a view of copies; a writable one is written back by `scatter`."""
         if column.block is not None:
             block = column.block.take(rows, axis=1)
@@ -97,10 +97,10 @@ class RowTypes:
         for array, values in zip(column.arrays, view._arrays, strict=True):
             array[rows] = values
 
-    def _view(self, arrays: list[NDArray[Any]], block: NDArray[Any] | None, mark: Callable[[], None] | None) -> View:
+    def _view(self, arrays: list[NDArray[Any]], block: NDArray[Any] | None, mark: Marks | None) -> View:
         if mark is not None:
             made: View = self.view()
-            made._mark = mark
+            made._mark, made._touch = mark
         else:
             made = self.read_view()
             for array in arrays:
@@ -255,18 +255,43 @@ class View:
     `values` is all of them as one array (fields, rows), for components whose fields share a dtype.
     """
 
-    __slots__ = ("_arrays", "_block", "_mark")
+    __slots__ = ("_arrays", "_block", "_mark", "_touch")
 
     info: ComponentInfo
     _arrays: list[NDArray[Any]]
     _block: NDArray[Any] | None
     _mark: Callable[[], None]
+    _touch: Callable[[NDArray[np.intp]], None]
 
     def __len__(self) -> int:
         return len(self._arrays[0])
 
     def __repr__(self) -> str:
         return f"View({self.info.name}; {len(self)} rows)"
+
+    def set_if_changed(self, **columns: Any) -> int:
+        """Write values, arrays (rows,) or scalars, only where they differ; mark and count only those rows.
+
+        Raises:
+            ComponentError: no such field.
+            ReadOnlyError: the component was asked for without Mut.
+        """
+        names = [each.name for each in self.info.fields]
+        for name in columns:
+            self.info.field(name)
+            if not hasattr(self, "_touch"):
+                raise read_only(self.info, name)
+        differ = np.zeros(len(self), np.bool_)
+        for name, value in columns.items():
+            mine = self._arrays[names.index(name)]
+            given = np.broadcast_to(np.asarray(value, mine.dtype), mine.shape)
+            places = np.flatnonzero(mine != given)
+            mine[places] = given[places]
+            differ[places] = True
+        rows = np.flatnonzero(differ)
+        if len(rows):
+            self._touch(rows)
+        return len(rows)
 
     def _whole(self) -> NDArray[Any]:
         if self._block is None:

@@ -11,19 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tickwright.ecs_core.component import Batch, ComponentError, ComponentInfo
-from tickwright.ecs_core.entity import Entities, Ids, is_run, label
+from tickwright.ecs_core.entity import Ids, label
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.lifecycle import Lifecycle, Moment
 from tickwright.ecs_core.objects import ObjectStore
-from tickwright.ecs_core.registry import Components
 from tickwright.ecs_core.symbols import Symbols
 from tickwright.ecs_core.table import Table
+from tickwright.ecs_core.tables import Rows, Tables
 from tickwright.ecs_core.ticks import ChangeClock
 from tickwright.ecs_core.values import batch_columns, default_columns, duplicate, instance_columns
 
 __all__ = ["ComponentMissingError", "Storage", "StructuralChangeError", "Values"]
-
-Rows = NDArray[Any] | slice
 
 
 class StructuralChangeError(TickwrightError):
@@ -57,39 +55,18 @@ class Values:
         return self.objects[0] if len(self.objects) == 1 else self.objects[place]
 
 
-class Storage:
+class Storage(Tables):
     """Entities, tables and objects of one world."""
 
     def __init__(self) -> None:
-        self.components = Components()
+        super().__init__()
         self.symbols = Symbols()
         self.clock = ChangeClock()
-        self.entities = Entities()
         self.objects = ObjectStore()
         self.lifecycle = Lifecycle()
-        self.tables: list[Table] = []
         self.structural_changes = 0
         self.iterating = 0
-        self._by_key: dict[int, Table] = {}
         self.live: dict[type[Any], dict[int, Any]] = {}
-        self.empty = self.table(0)
-
-    # -- tables --------------------------------------------------------------------------------
-
-    def table(self, key: int) -> Table:
-        """Return the table of a key (bits of component numbers), made at first use."""
-        found = self._by_key.get(key)
-        if found is None:
-            infos = {n: info for n, info in enumerate(self.components.infos) if key >> n & 1}
-            found = self._by_key[key] = Table(len(self.tables), key, infos)
-            self.tables.append(found)
-        return found
-
-    def _edge(self, source: Table, add: int, remove: int) -> Table:
-        found = source.edges.get((add, remove))
-        if found is None:
-            found = source.edges[add, remove] = self.table((source.key | add) & ~remove)
-        return found
 
     def check_free(self, what: str) -> None:
         """Raise while a query is being iterated."""
@@ -100,51 +77,6 @@ class Storage:
                 todo="stage it: commands.spawn, insert, remove, despawn; or collect ids and change after the loop",
             )
         self.structural_changes += 1
-
-    def groups(self, ids: Ids, *, distinct: bool = True) -> list[tuple[Table, Rows, Rows]]:
-        """Return (table, rows in it, positions in `ids`) for each table that living ids stand in.
-
-        Raises:
-            StaleEntityError: one of them is gone.
-        """
-        if (run := self._as_table_rows(ids)) is not None:
-            return [(*run, slice(None))]
-        numbers, rows = self.entities.find_batch(ids)
-        first = int(numbers[0]) if len(ids) else 0
-        found: list[tuple[Table, Rows, Rows]]
-        if len(ids) and (numbers == first).all():
-            found = [(self.tables[first], as_rows(rows), slice(None))]
-        else:
-            found = []
-            for number in np.unique(numbers).tolist():
-                places = np.flatnonzero(numbers == number)
-                found.append((self.tables[number], as_rows(rows[places]), places))
-        if distinct:
-            for _, each, positions in found:
-                self._check_distinct(each, ids[positions])
-        return found
-
-    def _as_table_rows(self, ids: Ids) -> tuple[Table, slice] | None:
-        """Return (table, rows) of ids that stand in one table just in this order: one comparison proves it all."""
-        if not len(ids) or not self.entities.contains(int(ids[0])):
-            return None
-        number, row = self.entities.find(int(ids[0]))
-        table = self.tables[number]
-        stop = row + len(ids)
-        if stop > table.count or not np.array_equal(table.ids[row:stop], ids):
-            return None
-        return table, slice(row, stop)
-
-    @staticmethod
-    def _check_distinct(rows: Rows, ids: Ids) -> None:
-        if isinstance(rows, slice) or len(rows) < 2:
-            return
-        seen = np.zeros(int(rows.max()) + 1, np.bool_)
-        seen[rows] = True
-        if np.count_nonzero(seen) != len(rows):
-            values, counts = np.unique(ids, return_counts=True)
-            twice = int(values[np.argmax(counts > 1)])
-            raise TickwrightError(f"entity {label(twice)} is named twice", expected="distinct ids in one batch")
 
     # -- preparing values ----------------------------------------------------------------------
 
@@ -454,11 +386,6 @@ class Storage:
             yield
         finally:
             self.iterating -= 1
-
-
-def as_rows(numbers: NDArray[Any]) -> Rows:
-    """Return a slice where the numbers are consecutive, else the numbers themselves."""
-    return slice(int(numbers[0]), int(numbers[0]) + len(numbers)) if is_run(numbers) else numbers
 
 
 def _bits(values: Any) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeAlias, TypeVar, T
 from tickwright.ecs_core.component import ComponentError, ComponentInfo, info_of
 from tickwright.ecs_core.entity import Entity
 from tickwright.ecs_core.errors import TickwrightError
+from tickwright.ecs_core.registry import Components
 
 __all__ = [
     "Added",
@@ -23,6 +24,7 @@ __all__ = [
     "Term",
     "With",
     "Without",
+    "named_terms",
     "read_query",
 ]
 
@@ -65,7 +67,7 @@ class Or(Generic[*Fs]):
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
 
@@ -103,6 +105,26 @@ class Filter:
     kind: str
     info: ComponentInfo | None = None
     inner: tuple[Filter, ...] = ()
+
+
+def named_terms(components: Components, data: tuple[str, ...], filters: Mapping[str, Sequence[str]]) -> tuple[Any, ...]:
+    """Return the arguments of `Query[...]` for names: "Entity", "Position", "mut Position", "Position?".
+
+    Raises:
+        ComponentError: no component has a name; the nearest is suggested.
+    """
+    parts: list[Any] = []
+    for each in data:
+        if each == "Entity":
+            parts.append(Entity)
+            continue
+        name = each.removeprefix("mut ").removesuffix("?").strip()
+        part: Any = components.require(name)
+        part = Mut[part] if each.startswith("mut ") else part
+        parts.append(typing.Optional[part] if each.endswith("?") else part)  # noqa: UP045  # Annotated has no |
+    kinds: dict[str, Any] = {"with_": With, "without": Without, "added": Added, "changed": Changed}
+    wanted = [kinds[key][components.require(name)] for key, names in filters.items() for name in names]
+    return (types.GenericAlias(tuple, tuple(parts)), *wanted)
 
 
 _FILTERS = {With: "with", Without: "without", Added: "added", Changed: "changed"}

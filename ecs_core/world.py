@@ -14,14 +14,15 @@ from tickwright.ecs_core.commands import Commands, Delayed
 from tickwright.ecs_core.component import ComponentError, ComponentInfo
 from tickwright.ecs_core.component_schema import from_schema
 from tickwright.ecs_core.entity import Entity, Ids, as_ids, label
-from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.events import Events
 from tickwright.ecs_core.lifecycle import Hook
 from tickwright.ecs_core.match import RunTicks
 from tickwright.ecs_core.observers import Observers
 from tickwright.ecs_core.relations import ChildOf, Relations
+from tickwright.ecs_core.resources import ResourceMissingError, Resources
 from tickwright.ecs_core.rows import RowTypes, View, plain_value
 from tickwright.ecs_core.storage import Storage
+from tickwright.ecs_core.terms import named_terms
 from tickwright.ecs_core.values import duplicate, opened, split_components
 
 if TYPE_CHECKING:
@@ -29,15 +30,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ResourceMissingError", "World"]
 
-R = TypeVar("R")
 T = TypeVar("T")
 
 
-class ResourceMissingError(TickwrightError):
-    """A resource that nobody inserted."""
-
-
-class World(Storage):
+class World(Storage, Resources):
     """One isolated world.
 
     What it does at once it does between systems, or in exclusive ones (a `World` parameter); systems that run over
@@ -55,14 +51,13 @@ class World(Storage):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        Storage.__init__(self)
+        Resources.__init__(self)
         self.events = Events()
         self.observers = Observers(self._parent_of)
         self.relations = Relations(self)
         self.components.fresh = self._met
         self.current_owner = ""
-        self._resources: dict[Any, Any] = {}
-        self._persistent: set[Any] = set()
         self._now: Callable[[], int] = lambda: 0
         self._plans: dict[tuple[type[Any], ...], Any] = {}
         self.delayed: list[Delayed] = []
@@ -356,6 +351,31 @@ class World(Storage):
         self_contained: Query[Any] = bind_query(self, wanted)
         return self_contained
 
+    def query_named(
+        self,
+        *data: str,
+        with_: Sequence[str] = (),
+        without: Sequence[str] = (),
+        added: Sequence[str] = (),
+        changed: Sequence[str] = (),
+    ) -> Query[Any]:
+        """Return a query built of names, such as "Entity", "Velocity", "mut Position", "Name?" (optional).
+
+        Its data is a tuple, in the order of the names.
+
+        Raises:
+            ComponentError: no component has a name; the nearest is suggested.
+        """
+        filters = {"with_": with_, "without": without, "added": added, "changed": changed}
+        return self.query(*named_terms(self.components, data, filters))
+
+    def set_if_changed(self, entity: int, *components: Any) -> bool:
+        """Insert components unless the entity has equal ones; return whether anything was written."""
+        differing = [each for each in components if self.get_or_none(entity, type(each)) != each]
+        if differing:
+            self.insert(entity, *differing)
+        return bool(differing)
+
     def describe(self, entity: int) -> str:
         """Return an entity with all it has, as people read it."""
         if not self.entities.contains(entity):
@@ -433,45 +453,6 @@ class World(Storage):
     def set_now(self, now: Callable[[], int]) -> None:
         """Take the time from the app."""
         self._now = now
-
-    # -- resources -----------------------------------------------------------------------------
-
-    def insert_resource(self, resource: object, as_type: Any = None, *, persistent: bool = False) -> None:
-        """Insert or replace a resource."""
-        kind = as_type or type(resource)
-        self._resources[kind] = resource
-        if persistent:
-            self._persistent.add(kind)
-
-    def resource(self, kind: type[R]) -> R:
-        """Return a resource.
-
-        Raises:
-            ResourceMissingError: nobody inserted one.
-        """
-        try:
-            found: R = self._resources[kind]
-        except KeyError:
-            name = getattr(kind, "__name__", str(kind))
-            raise ResourceMissingError(f"no resource {name}", todo=f"add one by insert_resource({name}(...))") from None
-        return found
-
-    def get_resource(self, kind: type[R]) -> R | None:
-        """Return a resource, or None."""
-        return self._resources.get(kind)
-
-    def has_resource(self, kind: Any) -> bool:
-        """Return whether there is such a resource."""
-        return kind in self._resources
-
-    def persistent_resources(self) -> dict[Any, Any]:
-        """Return the resources that are part of snapshots, by type."""
-        return {kind: self._resources[kind] for kind in self._persistent}
-
-    def remove_resource(self, kind: Any) -> Any:
-        """Take a resource out and return it, None if there is none."""
-        self._persistent.discard(kind)
-        return self._resources.pop(kind, None)
 
     # -- ticks and owners ----------------------------------------------------------------------
 

@@ -1,0 +1,60 @@
+"""Resources: one value per type, of which a world has one."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from tickwright.ecs_core.errors import TickwrightError
+
+__all__ = ["ResourceMissingError", "Resources"]
+
+R = TypeVar("R")
+
+
+class ResourceMissingError(TickwrightError):
+    """A resource that nobody inserted."""
+
+
+class Resources:
+    """The resources of one world, by type."""
+
+    def __init__(self) -> None:
+        self._resources: dict[Any, Any] = {}
+        self._persistent: set[Any] = set()
+
+    def insert_resource(self, resource: object, as_type: Any = None, *, persistent: bool = False) -> None:
+        """Insert or replace a resource."""
+        kind = as_type or type(resource)
+        self._resources[kind] = resource
+        if persistent:
+            self._persistent.add(kind)
+
+    def resource(self, kind: type[R]) -> R:
+        """Return a resource.
+
+        Raises:
+            ResourceMissingError: nobody inserted one.
+        """
+        try:
+            found: R = self._resources[kind]
+        except KeyError:
+            name = getattr(kind, "__name__", str(kind))
+            raise ResourceMissingError(f"no resource {name}", todo=f"add one by insert_resource({name}(...))") from None
+        return found
+
+    def get_resource(self, kind: type[R]) -> R | None:
+        """Return a resource, or None."""
+        return self._resources.get(kind)
+
+    def has_resource(self, kind: Any) -> bool:
+        """Return whether there is such a resource."""
+        return kind in self._resources
+
+    def persistent_resources(self) -> dict[Any, Any]:
+        """Return the resources that are part of snapshots, by type."""
+        return {kind: self._resources[kind] for kind in self._persistent}
+
+    def remove_resource(self, kind: Any) -> Any:
+        """Take a resource out and return it, None if there is none."""
+        self._persistent.discard(kind)
+        return self._resources.pop(kind, None)

@@ -1,0 +1,88 @@
+"""Names, queries by name, writes only where something differs."""
+
+import pytest
+
+from tickwright.ecs_core import (
+    App,
+    Changed,
+    ComponentError,
+    Entity,
+    ManualClock,
+    Mut,
+    Name,
+    Query,
+    ReadOnlyError,
+    Update,
+    With,
+    World,
+    component,
+    f32,
+)
+
+
+@component
+class Position:
+    x: f32 = 0.0
+    y: f32 = 0.0
+
+
+@component(storage="sparse")
+class Picked: ...
+
+
+def test_a_name_shows_in_the_description():
+    world = World()
+    ball = world.spawn(Name("ball"), Position(1, 2))
+    assert world.describe(ball) == "Entity(1)\n  Name(name='ball')\n  Position(x=1.0, y=2.0)"
+    world.despawn(ball)
+    assert world.describe(ball) == "Entity(1): gone"
+
+
+def test_a_query_can_be_built_of_names():
+    world = World()
+    ids = world.spawn_batch(3, Position.columns(x=[1, 2, 3]))
+    world.insert(ids[1], Name("two"))
+    for entities, position, name in world.query_named("Entity", "mut Position", "Name?"):
+        position.x += 10
+        assert len(entities) == len(position)
+        assert (name is None) == (len(entities) == 2)
+    assert sorted(world.get_batch(ids, Position).x) == [11, 12, 13]
+    assert [row[0] for row in world.query_named("Entity", with_=["Name"]).rows()] == [ids[1]]
+    with pytest.raises(ComponentError, match="Did you mean 'Position'"):
+        world.query_named("Positoin")
+
+
+@pytest.mark.parametrize("filters", [(), (With[Picked],)])
+def test_set_if_changed_marks_only_rows_that_differ(filters):
+    app = App(clock=ManualClock())
+    ids = app.world.spawn_batch(6, Position.columns(x=[0, 1, 2, 3, 4, 5]), Picked())
+    seen: list[list[int]] = []
+
+    def watch(changed: Query[Entity, Changed[Position]]) -> None:
+        seen.append(changed.ids().tolist())
+
+    app.add_systems(Update, watch)
+    app.update()
+    for position in app.world.query(Query[Mut[Position], *filters]):
+        assert position.set_if_changed(x=[0, 1, 7, 3, 8, 5], y=0.0) == 2
+    app.update()
+    app.update()
+    assert seen == [ids.tolist(), [ids[2], ids[4]], []]
+    for position in app.world.query(Query[Position]):
+        with pytest.raises(ReadOnlyError, match=r"Mut\[Position\]"):
+            position.set_if_changed(x=1)
+    assert app.world.set_if_changed(ids[0], Position(0, 0)) is False
+    assert app.world.set_if_changed(ids[0], Position(0, 1), Name("a")) is True
+
+
+def test_set_if_changed_finds_the_rows_of_runs_and_of_scattered_ones():
+    world = World()
+    ids = world.spawn_batch(300, Position())
+    world.insert_batch(ids[100:200], Picked())
+    for position in world.query(Query[Mut[Position], With[Picked]]):
+        assert position.set_if_changed(x=1.0) == 100
+    world.remove_batch(ids[100:200:2], Picked)
+    for position in world.query(Query[Mut[Position], With[Picked]]):
+        assert position.set_if_changed(x=2.0) == 50
+    found = world.get_batch(ids, Position).x.tolist()
+    assert found == [0.0] * 100 + [1.0, 2.0] * 50 + [0.0] * 100
