@@ -120,7 +120,7 @@ def named_terms(components: Components, data: tuple[str, ...], filters: Mapping[
             continue
         name = each.removeprefix("mut ").removesuffix("?").strip()
         part: Any = components.require(name)
-        part = Mut[part] if each.startswith("mut ") else part
+        part = Annotated[part, _MUT] if each.startswith("mut ") else part
         parts.append(typing.Optional[part] if each.endswith("?") else part)  # noqa: UP045  # Annotated has no |
     kinds: dict[str, Any] = {"with_": With, "without": Without, "added": Added, "changed": Changed}
     wanted = [kinds[key][components.require(name)] for key, names in filters.items() for name in names]
