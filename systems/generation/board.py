@@ -36,6 +36,7 @@ from tickwright.systems.generation.tokens import TokenCounter
 
 __all__ = ["Board"]
 
+_LOOKED_AT = 8
 _LOG = logging.getLogger("tickwright.generation")
 
 
@@ -43,6 +44,7 @@ class Board:
     """All runs of one world, as the systems work on them.
 
     Attributes:
+        open_runs: runs that are not over, in turn.
         fresh: runs to unfold into steps.
         maps: mapped steps whose source has ended.
         ready: steps that can ask, by model alias, oldest first.
@@ -68,6 +70,7 @@ class Board:
         self.entities = Entities(app.world)
         self.runs: dict[int, Run] = {}
         self.ended: deque[int] = deque()
+        self.open_runs: deque[Run] = deque()
         self.fresh: deque[Run] = deque()
         self.maps: deque[Step] = deque()
         self.ready: dict[str, deque[Step]] = {}
@@ -91,11 +94,23 @@ class Board:
         self.entities.add_run(run)
         self.runs[run.entity] = run
         self.fresh.append(run)
+        self.open_runs.append(run)
         limit = pipeline.definition.limits.timeout_s
         if limit is not None:
             run.deadline_ms = now + round(limit * 1000)
             heapq.heappush(self.deadlines, (run.deadline_ms, self.next_number(), run))
         return run
+
+    def look_after_open(self) -> None:
+        """Cancel runs whose entity somebody despawned: a few are looked at in each tick, all in turn."""
+        for _ in range(min(len(self.open_runs), _LOOKED_AT)):
+            run = self.open_runs.popleft()
+            if run.over:
+                continue
+            if self.world.contains(run.entity):
+                self.open_runs.append(run)
+            else:
+                self.forget(run)
 
     def end(self, run: Run, status: RunStatus, error: RunFailedError | None = None) -> None:
         """End a run: stop what it does, and have `finish` tell of it."""
@@ -139,8 +154,8 @@ class Board:
                     if attempt is not None and attempt.task is not None:
                         attempt.task.cancel()
         for held in (
-            self.runs, self.ended, self.fresh, self.maps, self.ready, self.merges, self.chosen, self.arrived,
-            self.flowing, self.ending, self.waiting, self.due, self.deadlines, self.limiters,
+            self.runs, self.ended, self.open_runs, self.fresh, self.maps, self.ready, self.merges, self.chosen,
+            self.arrived, self.flowing, self.ending, self.waiting, self.due, self.deadlines, self.limiters,
         ):  # fmt: skip
             held.clear()
         self.entities.clear()

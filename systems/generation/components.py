@@ -9,7 +9,7 @@ import msgspec
 from tickwright.ecs_core import Entity, component, i8, i32, i64
 from tickwright.ecs_core.component import Symbol
 
-__all__ = ["PipelineRun", "RunText", "StepState", "StepText"]
+__all__ = ["PipelineRun", "StepState", "StepText"]
 
 
 @component
@@ -81,19 +81,3 @@ class StepText(msgspec.Struct):
     values: dict[str, Any] | None = None
     scores: list[float] | None = None
     cache_key: str = ""
-
-
-@component(storage="object", transient=True)  # saved by the section "generation"
-class RunText(msgspec.Struct):
-    """What a run was given.
-
-    Attributes:
-        variables: by name.
-        digest: of the definition it runs by.
-        errors: one line for each handler that raised without ending the run.
-    """
-
-    pipeline: str
-    variables: Any = None
-    digest: str = ""
-    errors: list[str] = []

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from tickwright.ecs_core import Commands, Entity, Query, World
-from tickwright.systems.generation.components import PipelineRun, RunText, StepState, StepText
+from tickwright.systems.generation.components import PipelineRun, StepState, StepText
 from tickwright.systems.generation.records import Run, Step
 
 __all__ = ["Entities"]
@@ -28,7 +29,7 @@ class Entities:
         self._steps: dict[int, Step] = {}
         self._runs: dict[int, Run] = {}
         self._gone: list[int] = []
-        for kind in (PipelineRun, RunText, StepState, StepText):
+        for kind in (PipelineRun, StepState, StepText):
             world.components.number(kind)  # a snapshot is restored into a world that knows them
 
     def add_run(self, run: Run) -> None:
@@ -37,13 +38,9 @@ class Entities:
         run.entity = self._world.spawn(state)
 
     def add_steps(self, steps: Sequence[Step]) -> None:
-        """Make the entities of steps, and give new runs their texts."""
+        """Make the entities of steps."""
         commands = Commands(self._world)
-        run: Run | None = None
         for step in steps:
-            if step.run is not run and step.branch < 0:
-                run = step.run
-                commands.insert(run.entity, RunText(run.pipeline.id, run.variables, run.pipeline.digest))
             node = step.node
             state = StepState(Entity(step.run.entity), node.id, step.branch, int(step.status), step.missing)
             step.entity = commands.spawn(state, step.text)
@@ -58,7 +55,6 @@ class Entities:
             self.add_steps(steps)
         else:
             commands = Commands(world)
-            commands.insert(run.entity, RunText(run.pipeline.id, run.variables, run.pipeline.digest))
             for step in steps:
                 commands.insert(step.entity, step.text)
             commands.apply()
@@ -124,19 +120,17 @@ class Entities:
             return
         for step in steps:
             if world.contains(step.entity):
-                _write_fields(step, world.get(step.entity, StepState))
+                values = (
+                    step.status, step.missing, step.attempts, step.started_ms, step.ended_ms, step.usage.total
+                )  # fmt: skip
+                _write_row(world, step.entity, StepState, 3, values)
 
     def _write_runs(self, runs: list[Run]) -> None:
         world = self._world
         for run in runs:
-            if not world.contains(run.entity):
-                continue
-            state = world.get(run.entity, PipelineRun)
-            state.status = int(run.status)
-            state.left = run.left
-            if run.ended_ms >= 0:
-                state.tokens = run.usage.total
-                state.ended_ms = run.ended_ms
+            if world.contains(run.entity):
+                values = (run.status, run.left, run.usage.total, run.asked_ms, run.ended_ms)
+                _write_row(world, run.entity, PipelineRun, 1, values)
 
     def remove(self, run: Run) -> None:
         """Remove a run's entities, with the next batch."""
@@ -152,14 +146,10 @@ class Entities:
         self._world.despawn_batch(ids[self._world.contains_batch(ids)])
 
 
-def _write_fields(step: Step, state: StepState) -> None:
-    """Write what can have changed by the step's status: each field costs a microsecond."""
-    state.status = int(step.status)
-    if step.ended_ms >= 0:
-        state.ended_ms = step.ended_ms
-        state.tokens = step.usage.total
-    if step.attempts:
-        state.attempts = step.attempts
-    if step.mapped or step.ended_ms < 0 or not step.attempts:
-        state.missing = step.missing
-        state.started_ms = step.started_ms
+def _write_row(world: World, entity: int, kind: type[Any], first: int, values: tuple[int, ...]) -> None:
+    """Write an entity's fields from the `first` on, as one change; a handle would mark the row once per field."""
+    table, row = world.locate(entity, kind)
+    column = table.by_kind[kind]
+    for array, value in zip(column.arrays[first:], values, strict=True):
+        array[row] = value
+    column.changed.write(row, row + 1, world.clock.advance(), table.capacity)

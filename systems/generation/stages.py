@@ -7,11 +7,10 @@ for it start in the same one.
 
 from __future__ import annotations
 
-from tickwright.ecs_core import EventReader, RemovedComponents, Res, ResMut, Rng
+from tickwright.ecs_core import EventReader, Res, ResMut, Rng
 from tickwright.systems.contracts.events import CustomEvent, Emitted, PipelineFailed, PipelineFinished
 from tickwright.systems.generation.board import Board
 from tickwright.systems.generation.collecting import collect_answers, hear
-from tickwright.systems.generation.components import RunText
 from tickwright.systems.generation.merging import merge_steps
 from tickwright.systems.generation.planning import plan_runs
 from tickwright.systems.generation.records import Run
@@ -22,14 +21,9 @@ from tickwright.systems.generation.streaming import deliver_chunks
 __all__ = ["collect", "finish", "merge", "plan", "schedule", "start", "stream"]
 
 
-def collect(
-    board: ResMut[Board], rng: Res[Rng], emitted: EventReader[Emitted], despawned: RemovedComponents[RunText]
-) -> None:
-    """Take in answers that have arrived, and events that people's steps wait for; a despawned run is cancelled."""
-    for entity in despawned.read().tolist():
-        run = board.runs.get(entity)
-        if run is not None:
-            board.forget(run)
+def collect(board: ResMut[Board], rng: Res[Rng], emitted: EventReader[Emitted]) -> None:
+    """Take in answers that have arrived, and events that people's steps wait for; cancel runs that were despawned."""
+    board.look_after_open()
     if board.waiting:
         for each in emitted.read():
             if isinstance(each.event, CustomEvent):
