@@ -343,7 +343,8 @@ def _checked_schema(schema: Any, path: str) -> Check | None:
     try:
         return compile_schema(thaw(schema), where=path)
     except SchemaError as error:
-        raise wrong(error.what, error.where or path, error.expected) from None
+        inside = error.where.removeprefix(path).removeprefix(", at ")
+        raise wrong(error.what + (f" at {inside}" if inside else ""), path, error.expected) from None
 
 
 def _check_ids(nodes: Sequence[Node]) -> None:
