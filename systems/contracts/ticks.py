@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import anyio
@@ -11,9 +12,29 @@ import anyio
 from tickwright.ecs_core import App, World
 from tickwright.ecs_core.tasks import soon_caller
 
-__all__ = ["TickThread"]
+__all__ = ["RoundWork", "TickThread"]
 
 T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class RoundWork:
+    """What keeps the hook sets repeating: by feature, whether it has work for one more round; a resource."""
+
+    waiting: dict[str, Callable[[], bool]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, world: World) -> RoundWork:
+        """Return the world's, made at first use."""
+        found = world.get_resource(cls)
+        if found is None:
+            found = cls()
+            world.insert_resource(found)
+        return found
+
+    def is_left(self) -> bool:
+        """Return whether any feature has work."""
+        return any(waiting() for waiting in self.waiting.values())
 
 
 class TickThread:

@@ -9,6 +9,7 @@ from tickwright.ecs_core import App, Changed, Entity, Mut, Objects, Or, Plugin, 
 from tickwright.systems.contracts.events import Decided, Emitted, EventTiming, HookEvent
 from tickwright.systems.contracts.ports import Dispatcher, Handlers
 from tickwright.systems.contracts.sets import UpdateSet
+from tickwright.systems.contracts.ticks import RoundWork
 from tickwright.systems.hooks.components import Subscription, SubscriptionHandler
 from tickwright.systems.hooks.errors import HookCycleError
 from tickwright.systems.hooks.manager import Hooks
@@ -47,6 +48,7 @@ class HooksPlugin(Plugin):
         sets = (UpdateSet.HOOKS_BEFORE, UpdateSet.COMMIT, UpdateSet.HOOKS_AFTER)
         app.configure_sets(Update, *sets, UpdateSet.FLOWS, UpdateSet.GENERATION, chained=True)
         # one round more than may bring events, so that the error that names them is raised
+        RoundWork.of(app.world).waiting["hooks"] = lambda: hooks.waiting
         app.add_subschedule(Update, sets, repeat_while=has_events, max_rounds=MAX_ROUNDS + 1)
         app.add_systems(Update, follow_subscriptions, in_set=UpdateSet.HOOKS_BEFORE)
         app.add_systems(Update, tell_before, after=follow_subscriptions, in_set=UpdateSet.HOOKS_BEFORE)
@@ -89,9 +91,9 @@ def tell_after(world: World) -> None:
     _each(events, hooks.dispatch_event)
 
 
-def has_events(hooks: Res[Hooks]) -> bool:
+def has_events(work: Res[RoundWork]) -> bool:
     """Say whether the hook sets have another round to run."""
-    return hooks.waiting
+    return work.is_left()
 
 
 def _each(events: Iterable[HookEvent], tell: Callable[[HookEvent], object]) -> None:

@@ -80,6 +80,10 @@ class LinkGraph:
         targets = zip(record.links, self._targets[path], strict=True)
         return [ResolvedLink(path, ref, target) for ref, target in targets]
 
+    def targets(self, path: str) -> tuple[str | None, ...]:
+        """Return where a note's links lead, in document order."""
+        return self._targets.get(path, ())
+
     def backlinks(self, path: str) -> list[str]:
         """Return the other notes that link to this one, sorted."""
         return sorted(self._sources.get(path, set()) - {path})

@@ -4,59 +4,25 @@ from __future__ import annotations
 
 import heapq
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
 
 import msgspec
 
-from tickwright.ecs_core import World
-from tickwright.systems.contracts.events import (
-    HookEvent,
-    NoteBeforeDelete,
-    NoteBeforeSave,
-    NoteDeleted,
-    NoteParsed,
-    NoteSaved,
-    emit,
-)
-from tickwright.systems.contracts.ports import Dispatcher, NoteHit, NoteStore, Outcome
+from tickwright.ecs_core import Entity, World
+from tickwright.systems.contracts.ports import NoteHit, NoteStore
 from tickwright.systems.notes.blocks import Blocks
-from tickwright.systems.notes.catalog import Catalog
-from tickwright.systems.notes.errors import (
-    NoteError,
-    NoteExistsError,
-    NoteNotFoundError,
-    NotePathError,
-    NoteReadError,
-    NoteWriteError,
-)
+from tickwright.systems.notes.errors import NoteError, NoteNotFoundError, NoteWriteError
 from tickwright.systems.notes.graph import ResolvedLink
 from tickwright.systems.notes.paths import check_note_path
 from tickwright.systems.notes.record import NoteRecord, parse_note
+from tickwright.systems.notes.requests import NoteDecision, NoteRequest, SaveOutcome, SaveTicket
 from tickwright.systems.notes.retrieve import Embedder
-from tickwright.systems.notes.scan import Scan, decode_note, encode_note
-from tickwright.systems.notes.store import MemoryStore
+from tickwright.systems.notes.scan import decode_note, encode_note
+from tickwright.systems.notes.steps import NoteSteps
 
-__all__ = ["NoteText", "Notes", "SaveOutcome", "SaveTicket"]
+__all__ = ["NoteText", "Notes"]
 
 _LOG = logging.getLogger("tickwright.notes")
-
-
-class SaveOutcome(msgspec.Struct, frozen=True):
-    """What became of a save, delete or rename.
-
-    Attributes:
-        saved: it was done: the note is written, deleted or renamed.
-        cancelled: a before-handler said no; nothing changed.
-        reason: why not, or "".
-        path: where the note is now (a handler may have moved it), or would be.
-    """
-
-    saved: bool
-    cancelled: bool = False
-    reason: str = ""
-    path: str = ""
 
 
 class NoteText(msgspec.Struct, frozen=True):
@@ -67,41 +33,26 @@ class NoteText(msgspec.Struct, frozen=True):
     record: NoteRecord
 
 
-class SaveTicket:
-    """A queued request; `outcome` is None until a tick has processed it."""
-
-    __slots__ = ("_do", "outcome")
-
-    def __init__(self, do: Callable[[], SaveOutcome]) -> None:
-        self._do = do
-        self.outcome: SaveOutcome | None = None
-
-    def process(self) -> None:
-        """Do what was asked; a failure becomes the outcome's reason, so that one note does not end the tick."""
-        try:
-            self.outcome = self._do()
-        except NoteError as error:
-            _LOG.error("%s", error)
-            self.outcome = SaveOutcome(saved=False, reason=str(error), path=error.path)
-
-
 class Notes:
-    """Notes of one world; a resource, also under `LinkSource`.
+    """Notes of one world; a resource, also under `LinkSource`. Each note is an entity with the component `Note`.
 
-    Every save, delete and rename asks the before-handlers, then writes, then changes the catalogue, then queues the
-    after-events; what is refused or fails leaves disk and world as they were.
+    Every save, delete and rename asks the before-handlers, then writes, then changes the catalogue and the entities,
+    then queues the after-events; what is refused or fails leaves disk and world as they were.
     """
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._memory = MemoryStore(world.now)
-        self.catalog = Catalog()
-        self._requests: deque[SaveTicket] = deque()
+        self._steps = NoteSteps(world)
+        self.catalog = self._steps.catalog
+        self.requests = world.events.register(NoteRequest).reader("notes")
+        self._undone: list[NoteDecision] = []
+        self._tickets: dict[int, SaveTicket] = {}
+        self._asked = 0
 
     @property
     def store(self) -> NoteStore:
         """Where texts live: the resource `NoteStore`, else memory."""
-        return self._world.get_resource(NoteStore) or self._memory  # type: ignore[type-abstract]
+        return self._steps.store
 
     # changing
 
@@ -116,17 +67,7 @@ class Notes:
             NotePathError: no path of a note, also if a handler changed it to one.
             NoteWriteError: the store failed; nothing changed.
         """
-        check_note_path(path)
-        text = decode_note(content) if isinstance(content, bytes) else content
-        outcome = self._ask(NoteBeforeSave(path=path, content=text))
-        if outcome.cancelled:
-            return SaveOutcome(saved=False, cancelled=True, reason=outcome.reason, path=path)
-        event = outcome.event
-        assert isinstance(event, NoteBeforeSave)
-        data = _bytes_of(event)
-        self._write(event.path, data)
-        self._took(event.path, data)
-        return SaveOutcome(saved=True, path=event.path)
+        return self._do(NoteRequest(verb="save", path=path, content=_encoded(path, content)))
 
     def delete(self, path: str) -> SaveOutcome:
         """Delete a note now.
@@ -135,70 +76,75 @@ class Notes:
             NoteNotFoundError: there is none.
             NoteWriteError: the store failed; nothing changed.
         """
-        self._must_exist(path)
-        outcome = self._ask(NoteBeforeDelete(path=path))
-        if outcome.cancelled:
-            return SaveOutcome(saved=False, cancelled=True, reason=outcome.reason, path=path)
-        self._stored("delete", path, lambda: self.store.delete(path))
-        self._lost(path)
-        return SaveOutcome(saved=True, path=path)
+        return self._do(NoteRequest(verb="delete", path=path))
 
     def rename(self, old: str, new: str) -> SaveOutcome:
         """Move a note now: a save at the new path and a delete of the old, and both are asked.
 
-        Links by name follow; the text of other notes is not changed.
+        The note keeps its entity. Links by name follow; the text of other notes is not changed.
 
         Raises:
             NoteNotFoundError, NoteExistsError, NotePathError: see there; renames never overwrite.
             NoteWriteError: the store failed; nothing changed.
         """
-        self._must_exist(old)
-        check_note_path(new)
-        before = self.store.read(old)
-        asked = NoteBeforeSave(path=new, content=decode_note(before))
-        outcome = self._ask(asked)
-        if not outcome.cancelled:
-            saved, outcome = outcome.event, self._ask(NoteBeforeDelete(path=old))
-        if outcome.cancelled:
-            return SaveOutcome(saved=False, cancelled=True, reason=outcome.reason, path=old)
-        assert isinstance(saved, NoteBeforeSave)
-        data = _bytes_of(saved)
-        if saved.path in self.catalog:
-            raise NoteExistsError(
-                f"there is a note {saved.path!r} already", where=f"rename of {old!r}", path=saved.path
-            )
-        self._stored("rename", old, lambda: self.store.rename(old, saved.path))
-        if data != before:
-            self._write(saved.path, data)
-        self._lost(old)
-        self._took(saved.path, data)
-        return SaveOutcome(saved=True, path=saved.path)
+        return self._do(NoteRequest(verb="rename", path=old, target=new))
 
     def request_save(self, path: str, content: str | bytes) -> SaveTicket:
-        """Queue a save for the tick's Commit set; a path that is none raises at once."""
-        check_note_path(path)
-        return self._request(lambda: self.save(path, content))
+        """Queue a save: asked in Hooks.Before, written in Commit; a path that is none raises at once."""
+        return self._request(NoteRequest(verb="save", path=check_note_path(path), content=_encoded(path, content)))
 
     def request_delete(self, path: str) -> SaveTicket:
-        """Queue a delete for the tick's Commit set."""
-        return self._request(lambda: self.delete(path))
+        """Queue a delete."""
+        return self._request(NoteRequest(verb="delete", path=path))
 
     def request_rename(self, old: str, new: str) -> SaveTicket:
-        """Queue a rename for the tick's Commit set; a new path that is none raises at once."""
-        check_note_path(new)
-        return self._request(lambda: self.rename(old, new))
+        """Queue a rename; a new path that is none raises at once."""
+        return self._request(NoteRequest(verb="rename", path=old, target=check_note_path(new)))
 
     @property
     def waiting(self) -> int:
         """Return how many requests are queued."""
-        return len(self._requests)
+        return len(self.requests)
+
+    def decide(self) -> list[NoteDecision]:
+        """Ask the before-handlers of all queued requests, in order; the system in Hooks.Before calls this.
+
+        A request that cannot be carried out is decided as such, so that one note does not end the tick.
+
+        Raises:
+            HookCycleError, or what else asking raised: after all were asked; nothing comes of those that raised.
+        """
+        decisions: list[NoteDecision] = []
+        pending: dict[str, bytes | None] = {}
+        failed: Exception | None = None
+        for request in self.requests.read():
+            try:
+                decisions.append(self._steps.decide(request, pending))
+                _foresee(decisions[-1], pending)
+            except NoteError as error:
+                decisions.append(NoteDecision(request=request, path=request.path, outcome=_failure(error)))
+            except Exception as error:
+                outcome = SaveOutcome(saved=False, reason=str(error), path=request.path)
+                decisions.append(NoteDecision(request=request, path=request.path, outcome=outcome))
+                failed = failed or error
+        self._undone = decisions
+        if failed is not None:
+            raise failed
+        return decisions
 
     def commit(self) -> int:
-        """Process the requests queued so far, in order, and return how many; the Commit set calls this."""
-        count = len(self._requests)
-        for _ in range(count):
-            self._requests.popleft().process()
-        return count
+        """Carry out what was decided, in order, and return how much that was; the system in Commit calls this."""
+        decisions, self._undone = self._undone, []
+        for decision in decisions:
+            try:
+                outcome = self._steps.carry_out(decision)
+            except NoteError as error:
+                outcome = _failure(error)
+            ticket = self._tickets.pop(decision.request.ticket, None)
+            if ticket is not None:
+                ticket.outcome = outcome
+        self._steps.rows.settle()
+        return len(decisions)
 
     # following the store
 
@@ -212,8 +158,9 @@ class Notes:
             NoteReadError: a note cannot be read or is binary; names the file.
         """
         paths = list(self.store.paths())
-        parsed = (self._read(path)[:2] for path in track(paths))
+        parsed = (self._steps.read(path)[:2] for path in track(paths))
         self.catalog.reset(parsed)
+        self._steps.rows.settle()
         return len(paths)
 
     def refresh(self, paths: Iterable[str] | None = None) -> list[str]:
@@ -228,7 +175,9 @@ class Notes:
         store = self.store
         present = set(store.paths())
         looked = present | set(self.catalog.records) if paths is None else set(paths)
-        return [path for path in sorted(looked) if self._refresh_one(path, present=path in present)]
+        news = [path for path in sorted(looked) if self._steps.refresh_one(path, present=path in present)]
+        self._steps.rows.settle()
+        return news
 
     # asking
 
@@ -238,6 +187,11 @@ class Notes:
         if record is None:
             return None
         return NoteText(path, decode_note(self.store.read(path)), record)
+
+    def entity(self, path: str) -> Entity | None:
+        """Return the entity that stands for a note, or None."""
+        self._steps.rows.settle()
+        return self._steps.rows.entities.get(path)
 
     def paths(self) -> list[str]:
         """Return every note's path, sorted."""
@@ -300,93 +254,45 @@ class Notes:
     def __repr__(self) -> str:
         return f"Notes({len(self.catalog)} notes, {self.waiting} requests waiting)"
 
-    # steps
-
-    def _request(self, do: Callable[[], SaveOutcome]) -> SaveTicket:
-        ticket = SaveTicket(do)
-        self._requests.append(ticket)
-        return ticket
-
-    def _ask(self, event: HookEvent) -> Outcome:
-        dispatcher: Any = self._world.get_resource(Dispatcher)
-        outcome: Outcome = dispatcher.dispatch_event(event) if dispatcher is not None else Outcome(event)
+    def _do(self, request: NoteRequest) -> SaveOutcome:
+        outcome = self._steps.carry_out(self._steps.decide(request))
+        self._steps.rows.settle()
         return outcome
+
+    def _request(self, request: NoteRequest) -> SaveTicket:
+        self._asked += 1
+        ticket = self._tickets[self._asked] = SaveTicket()
+        self._world.send(msgspec.structs.replace(request, ticket=self._asked))
+        return ticket
 
     def _must_exist(self, path: str) -> None:
         if path not in self.catalog:
             raise NoteNotFoundError(f"no note {path!r}", path=path)
 
-    def _write(self, path: str, data: bytes) -> None:
-        self._stored("write", path, lambda: self.store.write(path, data))
-
-    def _stored(self, verb: str, path: str, do: Callable[[], None]) -> None:
-        try:
-            do()
-        except OSError as error:
-            raise NoteWriteError(
-                f"cannot {verb} {path!r}: {error.strerror or error}", todo="the note is as it was before", path=path
-            ) from error
-
-    def _read(self, path: str) -> tuple[NoteRecord, str, Scan]:
-        try:
-            data = self.store.read(path)
-            modified_ms = self.store.stat(path)[1]
-        except OSError as error:
-            raise NoteReadError(
-                f"cannot read {path!r}: {error.strerror or error}",
-                where=path,
-                expected="a file that may be read",
-                todo="change its permissions, or move it out",
-                path=path,
-            ) from error
-        if b"\0" in data:
-            line = data.count(b"\n", 0, data.index(b"\0")) + 1
-            raise NoteReadError(
-                f"{path!r} is a binary file", where=f"{path}:{line}", expected="text", todo="move it out", path=path
-            )
-        return parse_note(path, data, modified_ms)
-
-    def _took(self, path: str, data: bytes) -> None:
-        record, text, found = parse_note(path, data, self.store.stat(path)[1])
-        self._parsed(record, text, found)
-
-    def _parsed(self, record: NoteRecord, text: str, found: Scan) -> None:
-        self.catalog.put(record, text)
-        emit(self._world, NoteSaved(path=record.path))
-        emit(self._world, NoteParsed(path=record.path, blocks=Blocks(text, found.body_start)))
-
-    def _lost(self, path: str) -> None:
-        self.catalog.remove(path)
-        emit(self._world, NoteDeleted(path=path))
-
-    def _refresh_one(self, path: str, *, present: bool) -> bool:
-        known = self.catalog.records.get(path)
-        if not present:
-            if known is not None:
-                self._lost(path)
-            return known is not None
-        try:
-            record, text, found = self._read(path)
-        except NoteReadError as error:
-            _LOG.error("%s", error)
-            return False
-        if known is not None and known.hash == record.hash:
-            return False
-        self._parsed(record, text, found)
-        return True
-
     def _hit(self, path: str, score: float, by: str) -> NoteHit:
         return NoteHit(path, decode_note(self.store.read(path)), score, by)
 
 
-def _bytes_of(event: NoteBeforeSave) -> bytes:
-    """Return the bytes to write of an event that handlers may have changed."""
-    path: object = event.path
-    content: object = event.content
-    if not isinstance(path, str) or not isinstance(content, str):
-        raise NotePathError("a handler changed path or content to something that is no text", path=str(path))
-    check_note_path(path)
+def _encoded(path: str, content: str | bytes) -> bytes:
+    if isinstance(content, bytes):
+        return content
     try:
         return encode_note(content)
     except UnicodeEncodeError as error:
         raise NoteWriteError(f"the text of {path!r} has a lone surrogate: {error.reason}", path=path) from error
+
+
+def _failure(error: NoteError) -> SaveOutcome:
+    _LOG.error("%s", error)
+    return SaveOutcome(saved=False, reason=str(error), path=error.path)
+
+
+def _foresee(decision: NoteDecision, pending: dict[str, bytes | None]) -> None:
+    """Note what a decision will make of notes once it is carried out."""
+    if decision.outcome is not None:
+        return
+    verb = decision.request.verb
+    if verb != "save":
+        pending[decision.request.path] = None
+    if verb != "delete":
+        pending[decision.path] = decision.data

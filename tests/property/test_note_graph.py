@@ -3,9 +3,9 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tickwright.ecs_core import App
+from tickwright.ecs_core import App, Query
 from tickwright.systems.hooks import HookResult, Hooks, HooksPlugin
-from tickwright.systems.notes import LinkGraph, Notes, NotesPlugin, parse_note, scan
+from tickwright.systems.notes import Block, Link, LinkGraph, Note, Notes, NotesPlugin, Tag, parse_note, scan
 
 PATHS = ["a.md", "b.md", "x/a.md", "x/b.md", "x/y/a.md", "X/C.md", "c.md"]
 TARGETS = ["a", "A.md", "x/a", "y/a", "c", "nick", "../a", "missing", "b#head", "./b"]
@@ -32,6 +32,42 @@ def _state(notes):
     }
 
 
+def _rows(app, notes):
+    """What the entities say, by path."""
+    world = app.world
+    paths = {notes.entity(path): path for path in notes.paths()}
+    found = {row.path: [row.hash, [], [], 0] for row in world.query(Query[Note]).rows()}
+    for link in sorted(world.query(Query[Link]).rows(), key=lambda link: link.index):
+        found[paths[link.source]][1].append((link.name, paths.get(link.target)))
+    for tag in world.query(Query[Tag]).rows():
+        found[paths[tag.note]][2].append(tag.name)
+    for block in world.query(Query[Block]).rows():
+        found[paths[block.note]][3] += 1
+    return found
+
+
+def _expected_rows(notes):
+    return {
+        record.path: [
+            record.hash,
+            [(link.ref.target, link.target) for link in notes.links(record.path)],
+            list(record.tags),
+            len(record.headings) + len(record.anchors),
+        ]
+        for record in notes.records()
+    }
+
+
+def _request(notes, step):
+    verb, path, other = step
+    if verb == "save":
+        notes.request_save(path, other)
+    elif verb == "delete":
+        notes.request_delete(path)
+    else:
+        notes.request_rename(path, other)
+
+
 def _apply(notes, step):
     verb, path, other = step
     if verb == "save":
@@ -40,6 +76,11 @@ def _apply(notes, step):
         notes.delete(path)
     elif verb == "rename" and path in notes.catalog and other not in notes.catalog:
         notes.rename(path, other)
+
+
+def _everything(app, notes):
+    texts = {path: notes.store.read(path) for path in notes.store.paths()}
+    return _state(notes), texts, notes.search("nick", 9), _rows(app, notes)
 
 
 NICK = "---\naliases: [nick]\n---\n"
@@ -60,7 +101,38 @@ def test_the_graph_equals_a_rebuild_after_any_sequence(sequence):
             for path in notes.paths()
         }
         assert _state(notes) == rebuilt
+        assert _rows(app, notes) == _expected_rows(notes)
         assert len(notes.catalog.words) == len(notes.paths()) == len(list(notes.store.paths()))
+
+
+@given(st.lists(steps, min_size=1, max_size=3))
+def test_queued_requests_do_what_the_same_calls_do_at_once(ticks):
+    with App() as queued, App() as direct:
+        for app in (queued, direct):
+            app.add_plugins(HooksPlugin(), NotesPlugin())
+        later, now = queued.world.resource(Notes), direct.world.resource(Notes)
+        for sequence in ticks:
+            for step in sequence:
+                _request(later, step)
+                _apply(now, step)
+            queued.update()
+            assert _state(later) == _state(now)
+            assert {path: later.store.read(path) for path in later.store.paths()} == {
+                path: now.store.read(path) for path in now.store.paths()
+            }
+            assert _rows(queued, later) == _expected_rows(now)
+
+
+@given(steps)
+def test_rows_written_after_a_querys_loop_are_the_same(sequence):
+    with App() as app:
+        app.add_plugins(NotesPlugin())
+        notes = app.world.resource(Notes)
+        with app.world.iteration():
+            for step in sequence:
+                _apply(notes, step)
+        notes.entity("a.md")
+        assert _rows(app, notes) == _expected_rows(notes)
 
 
 @given(steps, st.sampled_from(PATHS), texts)
@@ -71,15 +143,14 @@ def test_a_cancelled_save_leaves_store_and_catalogue_unchanged(sequence, path, t
         for step in sequence:
             _apply(notes, step)
         app.update()
-        before = (_state(notes), {each: notes.store.read(each) for each in notes.paths()}, notes.search("nick", 9))
+        before = _everything(app, notes)
         heard = []
         hooks = app.world.resource(Hooks)
         hooks.on("note:saved", lambda e, c: heard.append(e))
         hooks.on("note:before_save", lambda e, c: HookResult(cancel=True, reason="no"))
         assert notes.save(path, text).cancelled
         app.update()
-        after = (_state(notes), {each: notes.store.read(each) for each in notes.paths()}, notes.search("nick", 9))
-        assert (after, heard) == (before, [])
+        assert (_everything(app, notes), heard) == (before, [])
 
 
 @given(st.text(alphabet=st.sampled_from("[]#|^!`~-\n\r ()a/\\.md>:é字\ufeff\udcff"), max_size=200))
