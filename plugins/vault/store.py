@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -28,6 +29,7 @@ class DiskStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
+        self._root = self.root.as_posix()
 
     def paths(self) -> Iterable[str]:
         """Return every note's path, sorted."""
@@ -102,10 +104,12 @@ class DiskStore:
             return None
 
     def _locate(self, path: str) -> Path:
-        target = self.root / check_note_path(path)
-        if not target.resolve().is_relative_to(self.root):
-            raise NotePathError("a link on the way points out of the vault", where=repr(path), path=path)
-        return target
+        at = self._root
+        for name in check_note_path(path).split("/"):
+            at = f"{at}/{name}"
+            if _is_link(at) and not Path(at).resolve().is_relative_to(self.root):
+                raise NotePathError("a link on the way points out of the vault", where=repr(path), path=path)
+        return Path(at)
 
     def _walk(self, folder: Path, prefix: str) -> Iterator[str]:
         with os.scandir(folder) as entries:
@@ -120,6 +124,13 @@ class DiskStore:
 
     def _leads_out(self, entry: os.DirEntry[str]) -> bool:
         return entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(self.root)
+
+
+def _is_link(path: str) -> bool:
+    try:
+        return stat.S_ISLNK(os.lstat(path).st_mode)
+    except OSError:
+        return False
 
 
 def _make_folders(folder: Path) -> list[Path]:

@@ -47,7 +47,7 @@ class Catalog:
                     texts.append((record.path, text))
                 yield record, text
 
-        words.put_many(taken())
+        words.load(taken())
         gone = set(self.records) - set(records)
         self.words.close()
         self.records, self.words, self.graph = records, words, LinkGraph()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 from tickwright.systems.notes.errors import NotePathError
 
@@ -74,6 +75,7 @@ def stem_of(path: str) -> str:
     return name[: -len(SUFFIX)] if name.lower().endswith(SUFFIX) else name
 
 
+@lru_cache(maxsize=1 << 16)  # a target is written, and a path compared, many times over
 def link_key(text: str) -> str:
     """Return the form in which paths and link targets are compared: NFC, case folded, without suffix.
 

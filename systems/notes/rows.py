@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tickwright.ecs_core import Entity, Query, World
+from tickwright.ecs_core import Commands, Entity, Query, World
 from tickwright.ecs_core.entity import Ids
 from tickwright.systems.notes.catalog import Catalog
 from tickwright.systems.notes.components import Block, Frontmatter, Link, Note, Tag
@@ -92,8 +92,7 @@ class NoteRows:
             if record is not None and record.hash == row.hash:
                 self._written[row.path] = record
         self.mark([*self.entities, *records])
-        for path in sorted(self._written):
-            self._write_matter(self.entities[path], self._written[path])
+        self._write_matter(sorted(self._written))
 
     def _drop(self, owners: Sequence[Entity], *, notes: Sequence[Entity]) -> None:
         if not owners:
@@ -110,19 +109,22 @@ class NoteRows:
         self.entities.update(zip(fresh, map(Entity, made.tolist()), strict=True))
         if changed:
             self._world.insert_batch(self._ids(changed), self._columns(changed))
-        for path in (*fresh, *changed):
-            self._write_matter(self.entities[path], self._catalog.records[path])
+        self._write_matter([*fresh, *changed])
 
-    def _write_matter(self, entity: Entity, record: NoteRecord) -> None:
-        if record.matter.data or record.matter.error:
-            self._world.insert(entity, Frontmatter(record.matter.data, record.matter.error))
-        else:
-            self._world.remove(entity, Frontmatter)
+    def _write_matter(self, paths: Iterable[str]) -> None:
+        commands = Commands(self._world)
+        for path in paths:
+            matter, entity = self._catalog.records[path].matter, self.entities[path]
+            if matter.data or matter.error:
+                commands.insert(entity, Frontmatter(matter.data, matter.error))
+            elif self._world.has(entity, Frontmatter):
+                commands.remove(entity, Frontmatter)
+        commands.apply()
 
     def _columns(self, paths: Sequence[str]) -> Any:
         records = [self._catalog.records[path] for path in paths]
         return Note.columns(  # type: ignore[attr-defined]  # added by @component
-            path=list(paths),
+            path=self._world.symbols.intern_batch(paths),
             size=np.fromiter((record.size for record in records), np.int64, len(records)),
             modified_ms=np.fromiter((record.modified_ms for record in records), np.int64, len(records)),
             hash=np.fromiter((record.hash for record in records), np.uint64, len(records)),
@@ -133,7 +135,7 @@ class NoteRows:
 
     def _write_parts(self, paths: Sequence[str]) -> None:
         records = [self._catalog.records[path] for path in paths]
-        owners = self._ids(paths)
+        owners, intern = self._ids(paths), self._world.symbols.intern_batch
         targets = [self._target(target) for path in paths for target in self._catalog.graph.targets(path)]
         links = [link for record in records for link in record.links]
         kind: Any = Link
@@ -143,18 +145,27 @@ class NoteRows:
                 source=_repeat(owners, [len(record.links) for record in records]),
                 target=np.array(targets, np.uint64),
                 index=_places([len(record.links) for record in records]),
-                **{name: list(map(attrgetter(each), links)) for name, each in _LINK_FIELDS.items()},
+                line=np.fromiter((link.line for link in links), np.int32, len(links)),
+                **{name: intern(map(attrgetter(field), links)) for name, field in _LINK_TEXTS.items()},
             ),
         )
         counts = [len(record.tags) for record in records]
         names = [tag for record in records for tag in record.tags]
         kind = Tag
-        self._spawn(len(names), kind.columns(note=_repeat(owners, counts), name=names, index=_places(counts)))
+        self._spawn(len(names), kind.columns(note=_repeat(owners, counts), name=intern(names), index=_places(counts)))
         blocks = [block for record in records for block in _blocks(record)]
         counts = [len(record.headings) + len(record.anchors) for record in records]
         kind = Block
-        columns = {name: [block[at] for block in blocks] for at, name in enumerate(("kind", "name", "level", "line"))}
-        self._spawn(len(blocks), kind.columns(note=_repeat(owners, counts), **columns))
+        self._spawn(
+            len(blocks),
+            kind.columns(
+                note=_repeat(owners, counts),
+                kind=intern(block[0] for block in blocks),
+                name=intern(block[1] for block in blocks),
+                level=np.fromiter((block[2] for block in blocks), np.int32, len(blocks)),
+                line=np.fromiter((block[3] for block in blocks), np.int32, len(blocks)),
+            ),
+        )
 
     def _spawn(self, count: int, columns: Any) -> None:
         if count:
@@ -181,7 +192,7 @@ class NoteRows:
         return NOWHERE if path is None else self.entities[path]
 
 
-_LINK_FIELDS = {"name": "target", "anchor": "anchor", "kind": "kind", "line": "line"}
+_LINK_TEXTS = {"name": "target", "anchor": "anchor", "kind": "kind"}
 
 
 def _blocks(record: NoteRecord) -> list[tuple[str, str, int, int]]:

@@ -6,7 +6,9 @@ import re
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from tickwright.systems.contracts.ports import NoteHit
 from tickwright.systems.notes.record import NoteRecord
@@ -15,6 +17,7 @@ __all__ = ["FoundNote", "WordIndex"]
 
 _WORD = re.compile(r"\w+")
 _MOST_WORDS = 24
+_AT_A_TIME = 256
 _RARE = 0.1  # a word in more notes than this share tells little when any word will do
 
 
@@ -44,19 +47,42 @@ class WordIndex:
     def __len__(self) -> int:
         return len(self._rows)
 
+    def load(self, notes: Iterable[tuple[NoteRecord, str]]) -> None:
+        """Take in many notes, into an index that is empty; a second thread indexes those that are there already.
+
+        What `notes` raises goes through; the index is then of no use.
+        """
+        with self._lock, ThreadPoolExecutor(1, "tickwright index") as worker:
+            at_work: Future[None] | None = None
+            rows: list[tuple[Any, ...]] = []
+            self._db.execute("BEGIN")
+            for record, text in notes:
+                rows.append(self._row(record, text))
+                if len(rows) == _AT_A_TIME:
+                    if at_work is not None:
+                        at_work.result()
+                    at_work, rows = worker.submit(self._insert, rows), []
+            if at_work is not None:
+                at_work.result()
+            self._insert(rows)
+            self._db.execute("COMMIT")
+
     def put_many(self, notes: Iterable[tuple[NoteRecord, str]]) -> None:
         """Add or replace notes with their texts."""
-        rows = []
         with self._lock:
             self._db.execute("BEGIN")
             for record, text in notes:
                 self._delete(record.path)
-                self._rows[record.path] = self._next
-                body = text.encode("utf-8", "replace").decode("utf-8")
-                rows.append((self._next, record.path, record.title, " ".join(record.tags), body.replace("\0", " ")))
-                self._next += 1
-            self._db.executemany("INSERT INTO notes(rowid, path, title, tags, body) VALUES (?, ?, ?, ?, ?)", rows)
+                self._insert([self._row(record, text)])
             self._db.execute("COMMIT")
+
+    def _row(self, record: NoteRecord, text: str) -> tuple[Any, ...]:
+        number = self._rows[record.path] = self._next
+        self._next += 1
+        return number, record.path, record.title, " ".join(record.tags), _clean(text).replace("\0", " ")
+
+    def _insert(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        self._db.executemany("INSERT INTO notes(rowid, path, title, tags, body) VALUES (?, ?, ?, ?, ?)", rows)
 
     def remove(self, path: str) -> None:
         """Forget a note; an unknown one does nothing."""

@@ -68,14 +68,13 @@ class NoteSteps:
                 deleted.
 
         Raises:
-            NoteNotFoundError, NotePathError, NoteWriteError: it cannot be carried out.
+            NoteNotFoundError, NoteExistsError, NotePathError, NoteWriteError: it cannot be carried out.
         """
         pending = pending or {}
         if request.verb == "save":
             check_note_path(request.path)
             return self._decided(request, self._ask_save(request.path, request.content))
-        exists = pending[request.path] is not None if request.path in pending else request.path in self.catalog
-        if not exists:
+        if not self._will_exist(request.path, pending):
             raise _no_note(request.path)
         if request.verb == "delete":
             return self._decided(request, self._ask(NoteBeforeDelete(path=request.path)))
@@ -88,7 +87,12 @@ class NoteSteps:
         deleting = self._decided(request, self._ask(NoteBeforeDelete(path=request.path)))
         if deleting.outcome is not None:
             return deleting
+        if self._will_exist(saving.path, pending):
+            raise _taken(request.path, saving.path)
         return saving
+
+    def _will_exist(self, path: str, pending: Mapping[str, bytes | None]) -> bool:
+        return pending[path] is not None if path in pending else path in self.catalog
 
     def _ask_save(self, path: str, content: bytes) -> Outcome:
         return self._ask(NoteBeforeSave(path=path, content=decode_note(content)))
@@ -135,7 +139,7 @@ class NoteSteps:
 
     def _rename(self, old: str, new: str, data: bytes) -> None:
         if new in self.catalog:
-            raise NoteExistsError(f"there is a note {new!r} already", where=f"rename of {old!r}", path=new)
+            raise _taken(old, new)
         changed = data != self.store.read(old)
         self._stored("rename", old, lambda: self.store.rename(old, new))
         try:
@@ -219,6 +223,10 @@ class NoteSteps:
 
 def _no_note(path: str) -> NoteNotFoundError:
     return NoteNotFoundError(f"no note {path!r}", path=path)
+
+
+def _taken(old: str, new: str) -> NoteExistsError:
+    return NoteExistsError(f"there is a note {new!r} already", where=f"rename of {old!r}", path=new)
 
 
 def _bytes_of(event: NoteBeforeSave) -> bytes:

@@ -106,6 +106,7 @@ def test_the_graph_equals_a_rebuild_after_any_sequence(sequence):
 
 
 @given(st.lists(steps, min_size=1, max_size=3))
+@example([[("save", "a.md", ""), ("save", "b.md", ""), ("rename", "a.md", "b.md"), ("delete", "a.md", "")]])
 def test_queued_requests_do_what_the_same_calls_do_at_once(ticks):
     with App() as queued, App() as direct:
         for app in (queued, direct):
