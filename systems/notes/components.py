@@ -1,6 +1,7 @@
 """Notes as entities, and what is in them: links, tags and blocks as rows that point at their note.
 
-`Notes` writes these whenever a note comes, changes or goes; they are there to be queried.
+`Notes` writes these whenever a note comes, changes or goes; they are there to be queried. By name, from Lua and in
+snapshots, the parts are `NoteLink`, `NoteTag` and `NoteBlock`, so that an app may have a `Tag` of its own.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Frontmatter:
     error: str = ""
 
 
-@component
+@component(name="NoteLink")
 class Link:
     """One link as written in a note.
 
@@ -66,7 +67,7 @@ class Link:
     line: i32
 
 
-@component
+@component(name="NoteTag")
 class Tag:
     """One tag of a note, without `#`; frontmatter's come first, each once."""
 
@@ -75,7 +76,7 @@ class Tag:
     index: i32
 
 
-@component
+@component(name="NoteBlock")
 class Block:
     """A part of a note that links can name: a heading or a block id; `Notes.blocks` has the text of all blocks.
 
