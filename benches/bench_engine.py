@@ -414,7 +414,8 @@ def _snapshot_app(size: int) -> App:
 
     app = App(clock=ManualClock())
     kinds = [from_schema(f"Column{place}", {"v": "f64"}) for place in range(8)]
-    columns: list[Any] = [kind.columns(v=np.arange(size, dtype=np.float64)) for kind in kinds]  # type: ignore[attr-defined]
+    random_values = np.random.default_rng(1)
+    columns: list[Any] = [kind.columns(v=random_values.random(size)) for kind in kinds]  # type: ignore[attr-defined]
     app.world.spawn_batch(size, *columns)
     return app
 
@@ -428,7 +429,7 @@ def _np_save(size: int) -> Trial:
     """Save and load the same bytes, in memory as our snapshot is."""
     from io import BytesIO
 
-    columns = [np.arange(size, dtype=np.float64) for _ in range(8)]
+    columns = [np.random.default_rng(1).random(size) for _ in range(8)]
 
     def run() -> None:
         files = []

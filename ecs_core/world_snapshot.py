@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tickwright.ecs_core.commands import Commands, Delayed
 from tickwright.ecs_core.component import ComponentInfo, info_of
+from tickwright.ecs_core.entity import is_run
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.objects import ObjectStore
 from tickwright.ecs_core.plain import build, plain
@@ -30,6 +31,7 @@ __all__ = ["SnapshotValueError", "digest_world", "load_world", "save_world"]
 
 _LENGTH = struct.Struct("<Q")
 Buffer = bytes | memoryview
+_RAW, _SAME, _RUN = 0, 1, 2
 
 
 class SnapshotValueError(TickwrightError):
@@ -40,17 +42,30 @@ class SnapshotValueError(TickwrightError):
 
 
 class _Arrays:
-    """Arrays on their way out: each gets a number, the buffers go behind the header."""
+    """Arrays on their way out: each gets a number, the buffers go behind the header.
+
+    Consecutive integers (ids mostly are) and columns of one value are named in the header instead.
+    """
 
     def __init__(self) -> None:
-        self.specs: list[tuple[str, int]] = []
+        self.specs: list[tuple[str, int, int]] = []
         self.buffers: list[Buffer] = []
 
     def add(self, array: NDArray[Any]) -> int:
         array = np.ascontiguousarray(array)
-        self.specs.append((array.dtype.str, len(array)))
-        self.buffers.append(array.data.cast("B") if len(array) else b"")
+        kind = _RAW
+        if len(array) > 1:
+            kind = _SAME if _is_same(array) else _RUN if array.dtype.kind in "iu" and is_run(array) else _RAW
+        stored = array if kind == _RAW else array[:1]
+        self.specs.append((array.dtype.str, len(array), kind))
+        self.buffers.append(stored.data.cast("B") if len(stored) else b"")
         return len(self.specs) - 1
+
+
+def _is_same(array: NDArray[Any]) -> bool:
+    """Return whether all values are the first one, bit by bit (so that -0.0 and NaN stay what they are)."""
+    raw = array.view(f"u{array.dtype.itemsize}")
+    return bool(raw[0] == raw[-1] and (raw == raw[0]).all())
 
 
 # -- saving --------------------------------------------------------------------------------------
@@ -152,14 +167,19 @@ class _Saved:
         self.header: dict[str, Any] = msgspec.msgpack.decode(data[_LENGTH.size : _LENGTH.size + length])
         self._starts: list[int] = []
         position = _LENGTH.size + length
-        for dtype, count in self.header["arrays"]:
+        for dtype, count, kind in self.header["arrays"]:
             self._starts.append(position)
-            position += count * np.dtype(dtype).itemsize
+            position += (count if kind == _RAW else 1) * np.dtype(dtype).itemsize
         self._data = data
 
     def array(self, number: int) -> NDArray[Any]:
-        dtype, count = self.header["arrays"][number]
-        return np.frombuffer(self._data, dtype, count, self._starts[number])
+        dtype, count, kind = self.header["arrays"][number]
+        found = np.frombuffer(self._data, dtype, count if kind == _RAW else 1, self._starts[number])
+        if kind == _SAME:
+            return np.broadcast_to(found, (count,))
+        if kind == _RUN:
+            return np.arange(int(found[0]), int(found[0]) + count, dtype=dtype)
+        return found
 
 
 def load_world(world: World, data: memoryview, unknown: list[str]) -> Callable[[], None]:
