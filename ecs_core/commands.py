@@ -45,6 +45,7 @@ class Group:
     ids: list[int] = field(default_factory=list)
     rows: list[tuple[Any, ...]] = field(default_factory=list)
     values: tuple[list[list[Any]], ...] = ()
+    noted: int = 0
     call: Callable[[World], object] | None = None
     batch: tuple[Ids, list[Values]] | None = None
 
@@ -143,7 +144,8 @@ class Commands:
         self._fresh = False
         for group in self._groups:
             if group.operation == "spawn" and group.batch is None:
-                self._order.update(dict.fromkeys(group.ids, group.number))
+                self._order.update(dict.fromkeys(group.ids[group.noted :], group.number))
+                group.noted = len(group.ids)
 
     def _open(
         self, groups: dict[Any, Group], operation: Operation, components: tuple[Any, ...], entity: int = 0

@@ -50,7 +50,7 @@ class Match:
         self.conditions = conditions
         self.is_dense = not conditions
         self._chunk: Any = None
-        self._chunk_version = (-1, -1)
+        self._chunk_version = -1
 
     @classmethod
     def of(cls, query: Query[Any], table: Table) -> Match | None:
@@ -142,16 +142,16 @@ class Match:
     def whole(self) -> Any:
         """Return the chunk of all rows; the same one until rows come, go or move."""
         table = self.table
-        if self._chunk_version != (table.version, table.presence_version):
+        if self._chunk_version != table.version:
             self._chunk = self._make(slice(0, table.count), whole=True)
-            self._chunk_version = (table.version, table.presence_version)
+            self._chunk_version = table.version
         return self._chunk
 
     def parts(self) -> Iterator[Any]:
         """Yield chunks of the rows that fit: slices where runs are long, else copies, written back afterwards."""
         chosen = self._selected()
         if chosen is True or (chosen is not False and chosen.all()):
-            yield self.whole()
+            yield self._make(slice(0, self.table.count), whole=True) if self.query.marks_objects else self.whole()
             return
         if chosen is False or not chosen.any():
             return

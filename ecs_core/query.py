@@ -47,7 +47,19 @@ class Query(Generic[D, *Fs]):
     [-0.5, 0.5, 1.5]
     """
 
-    __slots__ = ("_matches", "_seen", "filters", "many", "run", "terms", "where", "world")
+    __slots__ = (
+        "_matches",
+        "_seen",
+        "_stamp",
+        "_whole",
+        "filters",
+        "many",
+        "marks_objects",
+        "run",
+        "terms",
+        "where",
+        "world",
+    )
 
     def __init__(
         self, world: World, terms: list[Term], filters: list[Filter], *, many: bool, run: RunTicks, where: str
@@ -60,6 +72,9 @@ class Query(Generic[D, *Fs]):
         self.where = where
         self._matches: list[Match] = []
         self._seen = 0
+        self.marks_objects = any(term.mut and term.kind == "objects" for term in terms)
+        self._stamp = -1
+        self._whole: list[D] | None = None
         for info in (*(t.info for t in terms), *(f.info for f in _flat(filters))):
             if info is not None:
                 world.components.number(info.kind)
@@ -68,17 +83,26 @@ class Query(Generic[D, *Fs]):
 
     def __iter__(self) -> Iterator[D]:
         world = self.world
-        matches = self._matches if self._seen == len(world.tables) else self._match()
+        if self._stamp != world.stamp.value:
+            self._whole = self._chunks()
+            self._stamp = world.stamp.value
         world.iterating += 1
         try:
-            for match in matches:
-                if match.table.count:
-                    if match.is_dense:
-                        yield match.whole()
-                    else:
+            if self._whole is not None:
+                yield from self._whole
+            else:
+                for match in self._matches:
+                    if match.table.count:
                         yield from match.parts()
         finally:
             world.iterating -= 1
+
+    def _chunks(self) -> list[D] | None:
+        """Return the chunks to hand out until any table changes; None if rows must be looked at every time."""
+        matches = self._match()
+        if self.marks_objects or not all(match.is_dense for match in matches):
+            return None
+        return [match.whole() for match in matches if match.table.count]
 
     def rows(self) -> Iterator[D]:
         """Yield entity by entity: handles instead of views, objects instead of sequences, ints for entities.

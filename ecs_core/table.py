@@ -12,7 +12,7 @@ from tickwright.ecs_core.component import ComponentInfo
 from tickwright.ecs_core.entity import Ids
 from tickwright.ecs_core.ticks import Ticks
 
-__all__ = ["Column", "Table"]
+__all__ = ["Column", "Stamp", "Table"]
 
 
 class Column:
@@ -66,6 +66,15 @@ class Column:
         self.cells = [array.data for array in self.arrays]
 
 
+class Stamp:
+    """A number that grows whenever any table of a world changes."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value = 0
+
+
 class Table:
     """Rows of entities of one kind, contiguous; removing fills holes with the last rows.
 
@@ -76,17 +85,16 @@ class Table:
         columns: by component number; tags have one without arrays, for their ticks.
         presence: uint64 (words, capacity): object components and sparse tags, one bit each; no words until needed.
         object_ticks: (added, changed) of those, by component number.
-        version: grows when rows come, go or move.
-        presence_version: grows when object components or sparse tags come, go or are replaced.
+        version: grows when rows come, go or move, and when objects or sparse tags come, go or are replaced.
     """
 
-    def __init__(self, number: int, key: int, infos: Mapping[int, ComponentInfo]) -> None:
+    def __init__(self, number: int, key: int, infos: Mapping[int, ComponentInfo], stamp: Stamp) -> None:
         self.number = number
         self.key = key
         self.count = 0
         self.capacity = 0
         self.version = 0
-        self.presence_version = 0
+        self._stamp = stamp
         self.ids: Ids = np.empty(0, np.uint64)
         self.columns = {each: Column(info, 0) for each, info in infos.items()}
         self.by_kind = {column.info.kind: column for column in self.columns.values()}
@@ -111,6 +119,11 @@ class Table:
             view.flags.writeable = False
             self.id_view = (self.version, view)
         return view
+
+    def touch(self) -> None:
+        """Note that what queries keep of the table is out of date."""
+        self.version += 1
+        self._stamp.value += 1
 
     # -- rows ----------------------------------------------------------------------------------
 
@@ -143,7 +156,7 @@ class Table:
         self.ids[start : self.count] = ids
         if len(self.presence):
             self.presence[:, start : self.count] = 0
-        self.version += 1
+        self.touch()
         return start
 
     def append_one(self, entity: int) -> int:
@@ -155,7 +168,7 @@ class Table:
         self.ids[row] = entity
         if len(self.presence):
             self.presence[:, row] = 0
-        self.version += 1
+        self.touch()
         return row
 
     def remove(self, rows: NDArray[Any] | slice) -> tuple[Ids, NDArray[Any] | slice]:
@@ -163,7 +176,7 @@ class Table:
         size = rows.stop - rows.start if isinstance(rows, slice) else len(rows)
         keep = self.count - size
         holes, movers = self._holes(rows, keep, size)
-        self.version += 1
+        self.touch()
         self.count = keep
         moved = self.ids[movers]
         if len(moved):
@@ -192,8 +205,7 @@ class Table:
     def clear(self) -> None:
         """Drop every row."""
         self.count = 0
-        self.version += 1
-        self.presence_version += 1
+        self.touch()
         self.presence[:] = 0
         self.unbind()
 
@@ -222,7 +234,7 @@ class Table:
             for number, ticks in source.object_ticks.items():
                 for to_ticks, by_ticks in zip(self.ticks_of(number), ticks, strict=True):
                     to_ticks.write(start, stop, by_ticks.read(rows, count), self.capacity)
-            self.presence_version += 1
+            self.touch()
 
     # -- presence ------------------------------------------------------------------------------
 
@@ -267,7 +279,7 @@ class Table:
             self.presence[word, rows] |= mask
         else:
             self.presence[word, rows] &= ~mask
-        self.presence_version += 1
+        self.touch()
 
     def bits_in(self, rows: NDArray[Any]) -> Iterable[int]:
         """Yield the presence bits that any of the rows has."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tickwright.ecs_core.entity import Entities, Ids, is_run, label
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.registry import Components
-from tickwright.ecs_core.table import Table
+from tickwright.ecs_core.table import Stamp, Table
 
 __all__ = ["Rows", "Tables", "as_rows"]
 
@@ -24,6 +24,7 @@ class Tables:
         self.components = Components()
         self.entities = Entities()
         self.tables: list[Table] = []
+        self.stamp = Stamp()
         self._by_key: dict[int, Table] = {}
         self.table(0)
 
@@ -32,7 +33,7 @@ class Tables:
         found = self._by_key.get(key)
         if found is None:
             infos = {n: info for n, info in enumerate(self.components.infos) if key >> n & 1}
-            found = self._by_key[key] = Table(len(self.tables), key, infos)
+            found = self._by_key[key] = Table(len(self.tables), key, infos, self.stamp)
             self.tables.append(found)
         return found
 

@@ -10,11 +10,13 @@ from tickwright.ecs_core import (
     ManualClock,
     Mut,
     Name,
+    Objects,
     Query,
     ReadOnlyError,
     Update,
     With,
     World,
+    chain,
     component,
     f32,
 )
@@ -86,3 +88,25 @@ def test_set_if_changed_finds_the_rows_of_runs_and_of_scattered_ones():
         assert position.set_if_changed(x=2.0) == 50
     found = world.get_batch(ids, Position).x.tolist()
     assert found == [0.0] * 100 + [1.0, 2.0] * 50 + [0.0] * 100
+
+
+def test_objects_taken_with_mut_are_changed_at_every_run():
+    @component
+    class Text:
+        text: str = ""
+
+    app = App(clock=ManualClock())
+    entity = app.world.spawn(Text("a"))
+    seen: list[int] = []
+
+    def write(texts: Query[Mut[Objects[Text]]]) -> None:
+        for each in texts:
+            each[0].text += "b"
+
+    def watch(changed: Query[Entity, Changed[Text]]) -> None:
+        seen.append(changed.count())
+
+    app.add_systems(Update, chain(write, watch))
+    app.run(3)
+    assert seen == [1, 1, 1]
+    assert app.world.get(entity, Text).text == "abbb"
