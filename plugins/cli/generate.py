@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tickwright.plugins.cli.output import BadInputError, Printer, fail, print_json, to_plain
+from tickwright.plugins.cli.output import BadInputError, Printer, fail, print_json, print_json_line, to_plain
 
 if TYPE_CHECKING:
     from tickwright.ecs_core import App, PluginGroup
@@ -97,7 +96,7 @@ def _run(app: App, pipeline: str, variables: dict[str, str], *, as_json: bool) -
     printer = Printer(quiet=as_json)
     if as_json:
         result = run_pipeline(app, pipeline, variables, tell=_tell_json).result
-        _line(
+        print_json_line(
             {
                 "event": "result",
                 "pipeline": pipeline,
@@ -123,11 +122,7 @@ def _run(app: App, pipeline: str, variables: dict[str, str], *, as_json: bool) -
 def _tell_json(told: PipelineChunk | StepLine | SourceLine) -> None:
     kinds = {"SourceLine": "source", "StepLine": "step", "PipelineChunk": "chunk"}
     fields = {key: value for key, value in to_plain(told).items() if key not in ("type", "run", "pipeline")}
-    _line({"event": kinds[type(told).__name__], **fields})
-
-
-def _line(data: dict[str, Any]) -> None:
-    typer.echo(json.dumps(data, ensure_ascii=False))
+    print_json_line({"event": kinds[type(told).__name__], **fields})
 
 
 def _show_plan(app: App, pipeline: str, variables: dict[str, str], *, as_json: bool) -> None:

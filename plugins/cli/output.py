@@ -12,7 +12,7 @@ import typer
 
 from tickwright.ecs_core.errors import TickwrightError
 
-__all__ = ["BadInputError", "Printer", "fail", "print_json", "to_plain"]
+__all__ = ["BadInputError", "Printer", "fail", "print_json", "print_json_line", "to_plain"]
 
 
 class BadInputError(TickwrightError):
@@ -27,6 +27,12 @@ def to_plain(value: Any) -> Any:
 def print_json(data: Any) -> None:
     """Print data as indented JSON."""
     typer.echo(json.dumps(to_plain(data), indent=2, ensure_ascii=False))
+
+
+def print_json_line(data: Any) -> None:
+    """Print data as one line of JSON, at once, for programs that read along."""
+    typer.echo(json.dumps(to_plain(data), ensure_ascii=False))
+    sys.stdout.flush()
 
 
 def fail(error: Exception, *, as_json: bool = False) -> typer.Exit:

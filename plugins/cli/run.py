@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
-from tickwright.plugins.cli.output import BadInputError, Printer, print_json
+from tickwright.plugins.cli.output import BadInputError, Printer, print_json, print_json_line
 
 if TYPE_CHECKING:
     from tickwright.ecs_core import App
@@ -71,11 +71,11 @@ def run(
         if state is not None and state.exists():
             app.restore(state.read_bytes())
         printer = Printer(quiet=as_json)
-        report = run_app(app, vault, requests, tick=lambda: _tick(app, ticks, watch=watch, printer=printer))
+        report = run_app(app, vault, requests, tick=lambda: _tick(app, ticks, watch=watch, as_json=as_json))
         if state is not None:
             _write(state, app.snapshot())
     if as_json:
-        print_json(report)
+        (print_json_line if watch else print_json)(report)
     else:
         show(report, printer)
     if report.failures:
@@ -105,29 +105,33 @@ def run_app(app: App, vault: Path, requests: list[Any], *, tick: Any) -> RunRepo
     )
 
 
-def _tick(app: App, ticks: int | None, *, watch: bool, printer: Printer) -> None:
+def _tick(app: App, ticks: int | None, *, watch: bool, as_json: bool) -> None:
     if ticks is not None:
         app.run(ticks)
     elif watch:
-        _watch(app, printer)
+        _watch(app, print_json_line if as_json else _print_event)
     else:
         app.settle(max_ticks=100_000)
 
 
-def _watch(app: App, printer: Printer) -> None:
-    """Tick and print events until Ctrl-C."""
+def _print_event(event: dict[str, str]) -> None:
+    typer.echo(f"{event['event']} {event['subject']}")
+
+
+def _watch(app: App, tell: Callable[[dict[str, str]], None]) -> None:
+    """Tick and tell of events until Ctrl-C."""
     from tickwright.ecs_core import EventReader, Last
     from tickwright.systems.contracts.events import Emitted
 
-    def tell(queued: EventReader[Emitted]) -> None:
+    def tell_events(queued: EventReader[Emitted]) -> None:
         for emitted in queued:
-            printer.line(f"{emitted.event.name_of_event} {emitted.event.subject}")
+            tell({"event": emitted.event.name_of_event, "subject": emitted.event.subject})
 
-    app.add_systems(Last, tell)
+    app.add_systems(Last, tell_events)
     try:
         app.run(rate_hz=RATE_HZ)
     except KeyboardInterrupt:
-        printer.line("stopped")
+        pass
 
 
 def _flows(app: App) -> Iterable[dict[str, Any]]:

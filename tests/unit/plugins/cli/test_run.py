@@ -1,4 +1,9 @@
 import json
+import select
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -165,3 +170,25 @@ def test_flows_and_runs_are_kept_between_runs(capsys, tmp_path):
     assert refused["result"]["guard"] == "canApprove", "the context, which names the submitter, was kept"
     assert approved["result"]["new_state"] == "approved"
     assert [flow["done"] for flow in run()["flows"]] == [True]
+
+
+def test_watching_tells_of_edits_until_it_is_interrupted(tmp_path):
+    vault = tmp_path / "vault"
+    vault.mkdir()
+    (vault / "a.md").write_text("# A\n")
+    code = "from tickwright.plugins.cli.main import main; main()"
+    words = ["run", str(vault), "--watch", "--json"]
+    with subprocess.Popen([sys.executable, "-c", code, *words], stdout=subprocess.PIPE, text=True) as ran:
+        assert ran.stdout is not None
+        (vault / "b.md").write_text("# B\n")  # before or after the vault is loaded
+        while ran.poll() is None:
+            (vault / "a.md").write_text(f"# A {time.monotonic()}\n")
+            if select.select([ran.stdout], [], [], 0.5)[0]:
+                break
+        first = json.loads(ran.stdout.readline())
+        ran.send_signal(signal.SIGINT)
+        rest = [json.loads(line) for line in ran.stdout]
+    assert first["event"] in ("note:saved", "note:parsed")
+    assert first["subject"] in ("a.md", "b.md")
+    assert rest[-1]["notes"] == 2
+    assert ran.returncode == 0
