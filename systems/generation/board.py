@@ -25,8 +25,9 @@ from tickwright.systems.generation.errors import (
     StepFailedError,
     UnknownModelError,
 )
-from tickwright.systems.generation.graph import Kind, Pipeline
+from tickwright.systems.generation.graph import Pipeline
 from tickwright.systems.generation.limiter import ModelLimiter
+from tickwright.systems.generation.nodes import Kind
 from tickwright.systems.generation.provider import Model, Usage
 from tickwright.systems.generation.records import Run, Step
 from tickwright.systems.generation.results import RunStatus, Status

@@ -10,8 +10,8 @@ from tickwright.systems.generation.attempt import Attempt
 from tickwright.systems.generation.board import Board
 from tickwright.systems.generation.cache import Answer
 from tickwright.systems.generation.errors import GenerationError, StructuredOutputError
-from tickwright.systems.generation.graph import Kind
 from tickwright.systems.generation.merging import best_of, read_scores
+from tickwright.systems.generation.nodes import Kind
 from tickwright.systems.generation.provider import Usage
 from tickwright.systems.generation.records import Run, Step
 from tickwright.systems.generation.split import parse_json

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tickwright.systems.generation.graph import Kind, Node, Pipeline
+from tickwright.systems.generation.graph import Pipeline
+from tickwright.systems.generation.nodes import Kind, Node
 
 __all__ = ["pipeline_mermaid"]
 

@@ -11,7 +11,6 @@ import anyio
 import msgspec
 
 from tickwright.ecs_core import App, Entity
-from tickwright.ecs_core.tasks import soon_caller
 from tickwright.systems.contracts.json import FrozenDict, freeze
 from tickwright.systems.contracts.ports import Handlers, LinkSource
 from tickwright.systems.contracts.ticks import TickThread
@@ -37,6 +36,7 @@ from tickwright.systems.generation.records import Run
 from tickwright.systems.generation.results import CompletionOptions, PipelineResult, RunStatus, StepResult, StreamChunk
 from tickwright.systems.generation.templates import Reference
 from tickwright.systems.generation.values import GenerationContext
+from tickwright.systems.generation.waiting import Signal, Waiters
 
 __all__ = ["GenerationManager"]
 
@@ -55,8 +55,7 @@ class GenerationManager:
         self._board = board
         self._thread = TickThread(app)
         self._pipelines: dict[str, Pipeline] = {}
-        self._leader: Run | None = None
-        self._followers: dict[int, anyio.Event] = {}
+        self._waiters = Waiters(app, self._thread)
 
     # -- definitions -------------------------------------------------------------------------------------
 
@@ -157,7 +156,7 @@ class GenerationManager:
             UnknownPipelineError, MissingInputError: as `start`.
             StepFailedError, RunCancelledError, RunTimeoutError: it ended without a result; `.partial` is what it did.
         """
-        signal = _Signal()  # made here: it wakes the caller's event loop, which is not the ticks'
+        signal = Signal()  # made here: it wakes the caller's event loop, which is not the ticks'
         run = await self._thread.run(lambda: self._begin(lambda: self.pipeline(pipeline_id), variables, signal))
         return await self._finished(run, signal)
 
@@ -169,7 +168,7 @@ class GenerationManager:
         Raises:
             As `run`, after the last chunk.
         """
-        signal = _Signal()
+        signal = Signal()
         run = await self._thread.run(
             lambda: self._begin(lambda: self.pipeline(pipeline_id), variables, signal, streaming=True)
         )
@@ -184,7 +183,7 @@ class GenerationManager:
                     yield chunks.popleft()
                 if run.over:
                     break
-                await self._until(run, signal, lambda: bool(chunks) or run.over)
+                await self._waiters.until(run, signal, lambda: bool(chunks) or run.over)
         finally:
             await self._close(run, signal)
         if run.error is not None:
@@ -205,7 +204,7 @@ class GenerationManager:
             self._board.model(given.model or "default")
             return compile_pipeline(definition, lambda _: None)
 
-        signal = _Signal()
+        signal = Signal()
         run = await self._thread.run(lambda: self._begin(pipeline, {}, signal))
         return (await self._finished(run, signal)).final_result
 
@@ -328,7 +327,7 @@ class GenerationManager:
         self,
         pipeline: Callable[[], Pipeline],
         variables: Mapping[str, Any] | None,
-        signal: _Signal,
+        signal: Signal,
         *,
         streaming: bool = False,
     ) -> Run:
@@ -338,16 +337,16 @@ class GenerationManager:
             run.streams, run.consumer = True, deque()
         return run
 
-    async def _finished(self, run: Run, signal: _Signal) -> PipelineResult:
+    async def _finished(self, run: Run, signal: Signal) -> PipelineResult:
         try:
-            await self._until(run, signal, lambda: run.over)
+            await self._waiters.until(run, signal, lambda: run.over)
         finally:
             await self._close(run, signal)
         if run.error is not None:
             raise self._failure(run)
         return run.result()
 
-    async def _close(self, run: Run, signal: _Signal) -> None:
+    async def _close(self, run: Run, signal: Signal) -> None:
         """Cancel what still runs, let its end be told, and forget the run."""
         if run.over and self._thread.is_here():
             self._board.forget(run)
@@ -355,41 +354,13 @@ class GenerationManager:
         with anyio.CancelScope(shield=True):
             if not run.over:
                 await self._thread.run(lambda: self._board.cancel(run))
-                await self._until(run, signal, lambda: run.over)
+                await self._waiters.until(run, signal, lambda: run.over)
             await self._thread.run(lambda: self._board.forget(run))
 
     def _failure(self, run: Run) -> Exception:
         assert run.error is not None
         run.error.partial = run.result()  # type: ignore[attr-defined]  # every run's error is a RunFailedError
         return run.error
-
-    async def _until(self, run: Run, signal: _Signal, done: Callable[[], bool]) -> None:
-        """Wait; one of all who wait on this thread ticks for the others."""
-        if not self._thread.is_here():
-            while not done():
-                await signal.wait()
-            return
-        try:
-            while not done():
-                if self._leader is None:
-                    await self._lead(run, done)
-                else:
-                    signal.arm(self._followers, run.entity)
-                    await signal.wait()
-        finally:
-            self._followers.pop(run.entity, None)
-            if self._leader is None:
-                for follower in self._followers.values():
-                    follower.set()
-                    break
-
-    async def _lead(self, run: Run, done: Callable[[], bool]) -> None:
-        self._leader = run
-        self._followers.pop(run.entity, None)
-        try:
-            await self._app.pump_until(done)
-        finally:
-            self._leader = None
 
     def _assembled(
         self,
@@ -428,28 +399,3 @@ class GenerationManager:
 
 
 _EMPTY = {"id": "context", "strategy": {"type": "single", "prompt": ""}}
-
-
-class _Signal:
-    """Wakes one waiter, from the tick's thread, in whatever loop it waits."""
-
-    def __init__(self) -> None:
-        self._event = anyio.Event()
-        self._soon = soon_caller()
-
-    def wake(self) -> None:
-        try:
-            self._soon(self._set)
-        except RuntimeError:  # the waiter's loop has ended
-            pass
-
-    def _set(self) -> None:
-        self._event.set()
-
-    def arm(self, followers: dict[int, anyio.Event], entity: int) -> None:
-        """Let the one who ticks wake this waiter when it stops."""
-        followers[entity] = self._event
-
-    async def wait(self) -> None:
-        await self._event.wait()
-        self._event = anyio.Event()

@@ -8,7 +8,7 @@ from typing import Any
 
 from tickwright.systems.generation.board import Board
 from tickwright.systems.generation.errors import HandlerFailedError, StructuredOutputError
-from tickwright.systems.generation.graph import Kind
+from tickwright.systems.generation.nodes import Kind
 from tickwright.systems.generation.records import Step
 from tickwright.systems.generation.split import parse_json
 from tickwright.systems.generation.values import GenerationContext

@@ -10,7 +10,8 @@ from tickwright.systems.contracts.json import EMPTY
 from tickwright.systems.generation.chunks import FenceSafe
 from tickwright.systems.generation.components import StepText
 from tickwright.systems.generation.context_types import AssembledContext, ContextConfig
-from tickwright.systems.generation.graph import Node, Pipeline
+from tickwright.systems.generation.graph import Pipeline
+from tickwright.systems.generation.nodes import Node
 from tickwright.systems.generation.provider import Usage
 from tickwright.systems.generation.results import PipelineResult, RunStatus, Status, StepResult, StreamChunk
 from tickwright.systems.generation.split import parse_json

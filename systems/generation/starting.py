@@ -19,8 +19,8 @@ from tickwright.systems.generation.cache import cache_key
 from tickwright.systems.generation.chunks import ChunkBuffer
 from tickwright.systems.generation.context_types import AssembledContext
 from tickwright.systems.generation.errors import BudgetExceededError
-from tickwright.systems.generation.graph import Kind
 from tickwright.systems.generation.merging import judge_prompt, judge_schema
+from tickwright.systems.generation.nodes import Kind
 from tickwright.systems.generation.provider import Model, PromptTooLongError, Request
 from tickwright.systems.generation.records import Step
 from tickwright.systems.generation.results import Status

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tickwright.systems.contracts.events import PipelineChunk
 from tickwright.systems.generation.attempt import Attempt
 from tickwright.systems.generation.chunks import FenceSafe
-from tickwright.systems.generation.graph import Kind
+from tickwright.systems.generation.nodes import Kind
 from tickwright.systems.generation.records import Step
 from tickwright.systems.generation.results import StreamChunk
 from tickwright.systems.generation.values import GenerationContext
