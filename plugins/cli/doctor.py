@@ -61,7 +61,13 @@ def examine() -> Iterator[Finding]:
     ok = sys.version_info >= (3, 11)
     yield Finding("python", "ok" if ok else "failed", version, "" if ok else "Use Python 3.11 or newer")
     yield from _packages()
-    for name, look in (("lua54", _lua("lua54")), ("luajit", _lua("luajit21")), ("columns", _columns)):
+    for name, look in (
+        ("lua54", _lua("lua54")),
+        ("luajit", _lua("luajit21")),
+        ("columns", _columns),
+        ("tokens", _tokens),
+        ("demo", _demo),
+    ):
         yield _try(name, look)
 
 
@@ -113,3 +119,22 @@ def _columns() -> str:
     import numpy as np
 
     return f"numpy adds {int(np.ones(1000, np.int64).sum())} rows"
+
+
+def _tokens() -> str:
+    from tickwright.systems.generation import count_tokens
+
+    tokens = count_tokens("hello world")
+    if tokens != 2:
+        raise RuntimeError(f"'hello world' has {int(tokens)} tokens")
+    return f"counted offline in {tokens.encoding}"
+
+
+def _demo() -> str:
+    from importlib.resources import files
+
+    folder = files("tickwright.plugins.cli.demo")
+    notes = [each for each in (folder / "vault").iterdir() if each.name.endswith(".md")]
+    if not notes or not (folder / "plugins" / "save_guard.luau").is_file():
+        raise RuntimeError("the example vault and plugins are not there")
+    return "its vault and plugins are there"

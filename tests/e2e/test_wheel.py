@@ -1,5 +1,6 @@
 """The wheel: holds everything, takes one top-level name, and runs beside a user's own `systems/` folder."""
 
+import json
 import os
 import re
 import shutil
@@ -87,6 +88,13 @@ def test_its_command_runs(project):
     folder, python = project
     assert "usage: tickwright" in run(python.with_name("tickwright"), "--help", cwd=folder).lower()
     assert "luajit" in run(python.with_name("tickwright"), "doctor", cwd=folder)
+
+
+def test_its_demo_runs_with_the_examples_it_carries(project):
+    folder, python = project
+    report = json.loads(run(python.with_name("tickwright"), "demo", "--rows", 1000, "--json", cwd=folder))
+    assert report["faults"] == []
+    assert report["load"]["notes"] == len(list((ROOT / "examples/vault").rglob("*.md")))
 
 
 def test_a_checkout_gives_the_very_class_that_the_package_gives():
