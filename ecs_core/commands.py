@@ -7,7 +7,6 @@ order in which they were staged, and ten thousand of them are a handful of colum
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Commands", "Delayed"]
 
-_LOG = logging.getLogger("tickwright.commands")
 _ABSORB = 256  # rows; small enough to stay in a first-level cache
 Operation = Literal["spawn", "insert", "remove", "despawn", "call"]
 
@@ -250,8 +248,8 @@ class Commands:
             ComponentError: a value that does not fit; nothing of these commands is applied then.
             StaleEntityError: an entity is gone, if `world.stale_policy` is "error"; else it is counted and logged.
         """
-        self._start_delayed()
         if not self._groups:
+            self._start_delayed()
             return
         groups, world = self._groups, self._world
         try:
@@ -262,13 +260,24 @@ class Commands:
         except Exception:
             self.clear()
             raise
+        self._start_delayed()
         self._reset()
         world.structural_changes += len(groups)
-        for group, ids, values in prepared:
-            if group.call is not None:
-                group.call(world)
-            else:
-                self._execute(group, ids, values)
+        done, keep = 0, world.applying
+        try:
+            for group, ids, values in prepared:
+                done += 1
+                if group.call is not None:
+                    group.call(world)
+                else:
+                    world.applying = True
+                    self._execute(group, ids, values)
+                world.applying = keep
+        except Exception:
+            self._release(groups[done - 1 :])
+            raise
+        finally:
+            world.applying = keep
 
     def staged(self) -> Iterator[Group]:
         """Yield what is staged, to be saved.
@@ -297,14 +306,18 @@ class Commands:
 
     def clear(self) -> None:
         """Drop what was staged; reserved ids are free again."""
-        for group in self._groups:
-            if group.operation == "spawn":
-                ids = group.batch[0] if group.batch else np.array(group.ids, np.uint64)
-                self._world.entities.release(ids)
+        self._release(self._groups)
         for _, later in self._delayed:
             later.clear()
         self._delayed.clear()
         self._reset()
+
+    def _release(self, groups: Sequence[Group]) -> None:
+        """Free the ids reserved for spawns that did not happen."""
+        entities = self._world.entities
+        for group in groups:
+            if group.operation == "spawn":
+                entities.release_reserved(group.batch[0].tolist() if group.batch else group.ids)
 
     def _start_delayed(self) -> None:
         for delay_s, later in self._delayed:
@@ -335,16 +348,27 @@ class Commands:
         entities = self._world.entities
         spawned: set[int] = set()
         gone: set[int] = set()
-        for group, ids, _ in prepared:
+        for group, ids, values in prepared:
             found = ids.tolist()
             if group.operation == "spawn":
                 spawned.update(found)
+            for entity in self._targets(ids, values):
+                if entity in gone or not (entity in spawned or entities.contains(entity)):
+                    raise entities.stale(entity)
+            if group.operation == "spawn":
                 continue
             for entity in found:
                 if entity in gone or not (entity in spawned or entities.contains(entity)):
                     raise entities.stale(entity)
             if group.operation == "despawn":
                 gone.update(found)
+
+    def _targets(self, ids: Ids, values: list[Values]) -> Iterator[int]:
+        """Yield the targets of relations among the values."""
+        for each in values:
+            if hasattr(each.info.kind, "__relation__"):
+                for targets in self._world.relations.targets_of(each.info.kind, each, len(ids)):
+                    yield from targets
 
     def _execute(self, group: Group, ids: Ids, values: list[Values]) -> None:
         world = self._world
@@ -363,10 +387,9 @@ class Commands:
 
     def _drop_stale(self, group: Group, ids: Ids, values: list[Values], alive: Any) -> tuple[Ids, list[Values]]:
         stale = ids[~alive]
-        self._world.stale_commands += len(stale)
-        _LOG.warning(
-            "%d staged %s(s) ignored: %s", len(stale), group.operation, self._world.entities.stale(int(stale[0]))
-        )
+        first = self._world.entities.stale(int(stale[0]))
+        if not self._world.passes_over_stale(first, count=len(stale), what=group.operation):
+            raise first
         places = np.flatnonzero(alive).tolist()
         kept = [
             Values(

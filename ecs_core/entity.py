@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NewType, SupportsIndex
 
 import numpy as np
@@ -99,6 +100,11 @@ class Entities:
             self.free = grown
         self.free[self.free_count : end] = indices[::-1]
         self.free_count = end
+
+    def release_reserved(self, ids: Iterable[int]) -> None:
+        """Free those of the ids that are nowhere yet: what was to spawn them has failed."""
+        waiting = [each for each in ids if self.is_reserved(each)]
+        self.release(np.array(waiting, np.uint64))
 
     # -- looking up ----------------------------------------------------------------------------
 

@@ -6,16 +6,17 @@ so that both directions cost O(answers). What happens to the sources when a targ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, dataclass_transform
 
 import numpy as np
 
 from tickwright.ecs_core.component import ComponentError, component, info_of
-from tickwright.ecs_core.entity import Entity, Ids
+from tickwright.ecs_core.entity import Entity, Ids, label
 from tickwright.ecs_core.errors import TickwrightError
 
 if TYPE_CHECKING:
+    from tickwright.ecs_core.storage import Values
     from tickwright.ecs_core.world import World
 
 __all__ = ["ChildOf", "Children", "RelationError", "Relations", "relation"]
@@ -143,42 +144,60 @@ class Relations:
             self._sources[kind] = {target: dict.fromkeys(each) for target, each in sources}
             self._targets[kind] = {source: tuple(each) for source, each in targets}
 
+    def check(self, kind: type[Any], ids: Ids, values: Values) -> None:
+        """Raise for a relation of these ids that cannot be, before anything changes.
+
+        A target that is gone is let pass while commands are applied that pass over stale ids; `_inserted` drops it.
+
+        Raises:
+            RelationError: a target that is not there, or a circle, also one that the values make among themselves.
+        """
+        new = dict(zip(ids.tolist(), self.targets_of(kind, values, len(ids)), strict=True))
+        for source, targets in new.items():
+            where = f"{info_of(kind).name} of entity {label(source)}"
+            for target in targets:
+                if target not in new and not self._world.contains(target):
+                    stale = self._world.entities.stale(target)
+                    if not self._world.passes_over_stale(stale):
+                        raise RelationError(stale.what, where=where, expected="a living target", todo=stale.todo)
+                elif _rule(kind).acyclic and self._reaches(kind, target, source, new):
+                    raise RelationError(
+                        f"entity {label(source)} would be its own ancestor",
+                        where=where,
+                        expected="a target outside of its tree",
+                    )
+
+    def targets_of(self, kind: type[Any], values: Values, count: int) -> list[tuple[int, ...]]:
+        """Return the targets that values name, for each of `count` entities."""
+        rule = _rule(kind)
+        if rule.many:
+            return [tuple(int(each) for each in getattr(values.object_at(n), rule.field)) for n in range(count)]
+        column = values.columns[0]
+        return [(int(column),)] * count if not column.ndim else [(each,) for each in column.tolist()]
+
     def _inserted(self, kind: type[Any], ids: Ids) -> None:
         world, rule = self._world, _rule(kind)
-        bad: RelationError | None = None
         for source in ids.tolist():
             value = getattr(world.get(source, kind), rule.field)
             targets = tuple(int(each) for each in value) if rule.many else (int(value),)
-            problem = self._problem(kind, source, targets)
-            if problem is not None:
-                world.remove_rows(np.array([source], np.uint64), [world.components.number(kind)])
-                bad = bad or problem
-                continue
             self._targets[kind][source] = targets
+            gone = [target for target in targets if not world.contains(target)]
             for target in targets:
                 self._sources[kind].setdefault(target, {})[source] = None
                 self._tell(kind, target)
-        if bad is not None:
-            raise bad
+            for target in gone:
+                self._orphan(kind, source, target)
 
-    def _problem(self, kind: type[Any], source: int, targets: tuple[int, ...]) -> RelationError | None:
-        where = f"{info_of(kind).name} of entity {source}"
-        for target in targets:
-            if not self._world.contains(target):
-                stale = self._world.entities.stale(target)
-                return RelationError(stale.what, where=where, expected="a living target", todo=stale.todo)
-            if _rule(kind).acyclic and self._reaches(kind, target, source):
-                return RelationError(
-                    f"entity {source} would be its own ancestor", where=where, expected="a target outside of its tree"
-                )
-        return None
-
-    def _reaches(self, kind: type[Any], start: int, goal: int) -> bool:
-        at: tuple[int, ...] = (start,)
+    def _reaches(self, kind: type[Any], start: int, goal: int, new: Mapping[int, tuple[int, ...]]) -> bool:
+        """Return whether `goal` is `start` or one of its ancestors, with `new` targets in place of the old ones."""
+        old, seen, at = self._targets[kind], set[int](), [start]
         while at:
-            if goal in at:
+            here = at.pop()
+            if here == goal:
                 return True
-            at = tuple(each for one in at for each in self._targets[kind].get(one, ()))
+            if here not in seen:
+                seen.add(here)
+                at += new[here] if here in new else old.get(here, ())
         return False
 
     def _leaving(self, kind: type[Any], ids: Ids) -> None:

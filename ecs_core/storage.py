@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -22,6 +22,9 @@ from tickwright.ecs_core.ticks import ChangeClock
 from tickwright.ecs_core.values import batch_columns, default_columns, duplicate, instance_columns
 
 __all__ = ["ComponentMissingError", "Storage", "StructuralChangeError", "Values"]
+
+Group = tuple[Table, Rows, Rows]
+InsertPlan = tuple[Table, Rows, Rows, "list[Values]"]
 
 
 class StructuralChangeError(TickwrightError):
@@ -66,6 +69,7 @@ class Storage(Tables):
         self.lifecycle = Lifecycle()
         self.structural_changes = 0
         self.iterating = 0
+        self.shifts = 0  # how often rows left a table: what anyone holds by row is to be looked up again
         self.live: dict[type[Any], dict[int, Any]] = {}
 
     def check_free(self, what: str) -> None:
@@ -133,6 +137,9 @@ class Storage(Tables):
         """Give reserved ids their first row."""
         given = _bits(values)
         values = [*values, *self.missing_required(0, given, values)]
+        watched = self.lifecycle.watched & _bits(values)
+        if watched:
+            self.check_values(ids, values)
         dense = _bits(each for each in values if each.info.is_dense)
         table = self.table(dense)
         tick = self.clock.advance()
@@ -142,21 +149,57 @@ class Storage(Tables):
         rows = slice(start, start + len(ids))
         for each in values:
             self._write_new(table, each, rows, slice(None), ids, tick)
-        if self.lifecycle.watched & _bits(values):
-            self._announce(values, ids, "add")
-            self._announce(values, ids, "insert")
+        if watched:
+            fresh, shifts = {each.number: ids for each in values}, self.shifts
+            self._announce(fresh, "add", since=shifts)
+            self._announce(fresh, "insert", since=shifts)
 
     def insert_rows(self, ids: Ids, values: Sequence[Values]) -> None:
         """Add or replace components of living entities."""
         if not len(ids):
             return
-        groups = self.groups(ids)
+        plans = self._insert_plans(ids, values)
+        watched = self.lifecycle.watched
+        if watched and watched & _bits(each for plan in plans for each in plan[3]):
+            self._insert_watched(ids, values, plans)
+        else:
+            self._insert_plain(ids, plans)
+
+    def _insert_plans(self, ids: Ids, values: Sequence[Values]) -> list[InsertPlan]:
+        """Return (table, rows, positions, values with the missing required ones) for each table."""
         given = _bits(values)
-        plans = [(*group, [*values, *self.missing_required(self._key(group[0], group[1]), given, values)])
-                 for group in groups]  # fmt: skip
+        return [
+            (*group, [*values, *self.missing_required(self._key(group[0], group[1]), given, values)])
+            for group in self.groups(ids)
+        ]
+
+    def _insert_plain(self, ids: Ids, plans: list[InsertPlan]) -> None:
         tick = self.clock.advance()
         for table, rows, positions, wanted in plans:
             self._insert_group(table, rows, positions, ids[positions], wanted, tick)
+
+    def _insert_watched(self, ids: Ids, values: Sequence[Values], plans: list[InsertPlan]) -> None:
+        """Insert with hooks: "replace" before anything is written, "add" and "insert" when all is there."""
+        self.check_values(ids, values)
+        given: dict[int, NDArray[np.bool_]] = {}
+        had: dict[int, NDArray[np.bool_]] = {}
+        for table, rows, positions, wanted in plans:
+            for each in wanted:
+                for masks in (given, had):
+                    masks.setdefault(each.number, np.zeros(len(ids), np.bool_))
+                given[each.number][positions] = True
+                had[each.number][positions] = self._rows_with(table, rows, each.number)
+        shifts = self.shifts
+        self._announce({number: ids[mask] for number, mask in had.items()}, "replace", since=shifts)
+        if self.shifts != shifts:  # a hook moved rows
+            plans = self._insert_plans(ids, values)
+        self._insert_plain(ids, plans)
+        shifts = self.shifts
+        self._announce({number: ids[mask & ~had[number]] for number, mask in given.items()}, "add", since=shifts)
+        self._announce({number: ids[mask] for number, mask in given.items()}, "insert", since=shifts)
+
+    def check_values(self, ids: Ids, values: Sequence[Values]) -> None:
+        """Raise for values that cannot be, before anything changes; worlds check relations here."""
 
     def _key(self, table: Table, rows: Rows) -> int:
         """Return the bits of everything all these rows have for certain: dense ones only."""
@@ -172,11 +215,6 @@ class Storage(Tables):
     def _insert_group(
         self, table: Table, rows: Rows, positions: Rows, ids: Ids, values: Sequence[Values], tick: int
     ) -> None:
-        watched = self.lifecycle.watched & _bits(values)
-        before = self._had(table, rows, values) if watched else {}
-        if watched:
-            for each in values:
-                self.lifecycle.call(self, each.number, "replace", ids[before[each.number]])
         dense = _bits(each for each in values if each.info.is_dense)
         target = self._edge(table, dense, 0)
         if target is not table:
@@ -186,20 +224,6 @@ class Storage(Tables):
                 self._overwrite(target, each, rows, positions, ids, tick)
             else:
                 self._write_new(target, each, cast(slice, rows), positions, ids, tick)
-        if watched:
-            for each in values:
-                self.lifecycle.call(self, each.number, "add", ids[~before[each.number]])
-            self._announce(values, ids, "insert")
-
-    def _had(self, table: Table, rows: Rows, values: Sequence[Values]) -> dict[int, NDArray[np.bool_]]:
-        found = {}
-        size = len(table.ids[rows])
-        for each in values:
-            if each.info.is_dense:
-                found[each.number] = np.full(size, bool(table.key >> each.number & 1))
-            else:
-                found[each.number] = table.present(self.components.bits[each.number])[rows]
-        return found
 
     def _move(self, table: Table, target: Table, rows: Rows, ids: Ids) -> slice:
         """Move rows to another table; return where they are."""
@@ -207,6 +231,7 @@ class Storage(Tables):
         target.take_from(table, rows, start, len(ids))
         moved, holes = table.remove(rows)
         self.entities.move_rows(moved, holes)
+        self.shifts += 1
         self.entities.place(ids, target.number, start)
         return slice(start, start + len(ids))
 
@@ -249,9 +274,12 @@ class Storage(Tables):
             if live is not None and entity in live:
                 live[entity] = value
 
-    def _announce(self, values: Sequence[Values], ids: Ids, moment: Moment) -> None:
-        for each in values:
-            self.lifecycle.call(self, each.number, moment, ids)
+    def _announce(self, those: Mapping[int, Ids], moment: Moment, *, since: int) -> None:
+        """Call the hooks of components, by number, for these ids; those a hook ended since then are left out."""
+        for number, ids in those.items():
+            if self.lifecycle.watched >> number & 1 and len(ids):
+                alive = ids if self.shifts == since else ids[self.entities.contains_batch(ids)]
+                self.lifecycle.call(self, number, moment, alive)
 
     # -- going ---------------------------------------------------------------------------------
 
@@ -260,19 +288,37 @@ class Storage(Tables):
         if not len(ids):
             return
         wanted = sum(1 << number for number in set(numbers))
-        for table, rows, positions in self.groups(ids):
+        groups = self.groups(ids)
+        if self.lifecycle.watched & wanted:
+            ids, groups = self._announce_going(ids, groups, wanted, ("replace", "remove"))
+        for table, rows, positions in groups:
             self._remove_group(table, rows, ids[positions], wanted)
+
+    def _announce_going(
+        self, ids: Ids, groups: list[Group], wanted: int, moments: Sequence[Moment]
+    ) -> tuple[Ids, list[Group]]:
+        """Call the hooks of what is about to go; return ids and groups as they are after that."""
+        watched = self.lifecycle.watched & wanted
+        having: dict[int, Ids] = {}
+        for number in range(watched.bit_length()):
+            if watched >> number & 1:
+                mask = np.zeros(len(ids), np.bool_)
+                for table, rows, positions in groups:
+                    mask[positions] = self._rows_with(table, rows, number)
+                having[number] = ids[mask]
+        shifts = self.shifts
+        for moment in moments:
+            self._announce(having, moment, since=shifts)
+        if self.shifts == shifts:
+            return ids, groups
+        ids = ids[self.entities.contains_batch(ids)]  # a hook moved rows, or ended some itself
+        return ids, self.groups(ids)
 
     def _remove_group(self, table: Table, rows: Rows, ids: Ids, wanted: int) -> None:
         dense = wanted & table.key
         numbers = [number for number in range(wanted.bit_length()) if wanted >> number & 1]
         for number in numbers:
-            watched = self.lifecycle.watched >> number & 1
-            if watched and (has := self._rows_with(table, rows, number)).any():
-                self.lifecycle.call(self, number, "replace", ids[has])
-                self.lifecycle.call(self, number, "remove", ids[has])
             self.forget(self.components.infos[number].kind, ids)
-        for number in numbers:
             if number in self.components.bits:
                 self._unput(table, number, rows, ids)
         if dense:
@@ -300,11 +346,8 @@ class Storage(Tables):
             return
         ids = self.before_despawn(ids)
         groups = self.groups(ids)
-        for table, rows, positions in groups:
-            self._call_last_hooks(table, rows, ids[positions])
-        if self.lifecycle.watched:  # a hook may have moved rows, or despawned some itself
-            ids = ids[self.entities.contains_batch(ids)]
-            groups = self.groups(ids)
+        if watched := self.lifecycle.watched:
+            ids, groups = self._announce_going(ids, groups, watched, ("despawn", "replace", "remove"))
         for table, rows, positions in groups:
             gone = ids[positions]
             if len(table.presence):
@@ -314,21 +357,13 @@ class Storage(Tables):
                 self.forget(kind, gone)
             moved, holes = table.remove(rows)
             self.entities.move_rows(moved, holes)
+            self.shifts += 1
         self.entities.alive -= len(ids)
         self.entities.release(ids)
 
     def before_despawn(self, ids: Ids) -> Ids:
         """Return the ids with those that end together with them."""
         return ids
-
-    def _call_last_hooks(self, table: Table, rows: Rows, ids: Ids) -> None:
-        watched = self.lifecycle.watched
-        if not watched:
-            return
-        for number in range(watched.bit_length()):
-            if watched >> number & 1 and (has := self._rows_with(table, rows, number)).any():
-                for moment in ("despawn", "replace", "remove"):
-                    self.lifecycle.call(self, number, moment, ids[has])
 
     # -- looking -------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from tickwright.ecs_core.commands import Commands, Delayed
 from tickwright.ecs_core.component import ComponentError, ComponentInfo
 from tickwright.ecs_core.component_schema import from_schema
-from tickwright.ecs_core.entity import Entity, Ids, as_ids, label
+from tickwright.ecs_core.entity import Entity, Ids, StaleEntityError, as_ids, label
 from tickwright.ecs_core.events import Events
 from tickwright.ecs_core.lifecycle import Hook
 from tickwright.ecs_core.match import RunTicks
@@ -21,7 +22,7 @@ from tickwright.ecs_core.observers import Observers
 from tickwright.ecs_core.relations import ChildOf, Relations
 from tickwright.ecs_core.resources import ResourceMissingError, Resources
 from tickwright.ecs_core.rows import RowTypes, View, plain_value
-from tickwright.ecs_core.storage import Storage
+from tickwright.ecs_core.storage import Storage, Values
 from tickwright.ecs_core.terms import named_terms
 from tickwright.ecs_core.values import duplicate, opened, split_components
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["ResourceMissingError", "World"]
 
 T = TypeVar("T")
+_LOG = logging.getLogger("tickwright.commands")
 
 
 class World(Storage, Resources):
@@ -65,6 +67,7 @@ class World(Storage, Resources):
         self.stale_commands = 0
         self.runs: dict[str, RunTicks] = {}
         self.restores = 0
+        self.applying = False
         self.stale_policy: Literal["warn", "error"] = "warn"
 
     # -- entities ------------------------------------------------------------------------------
@@ -93,7 +96,7 @@ class World(Storage, Resources):
         try:
             self.spawn_reserved(entity, components)
         except Exception:
-            self.entities.release(np.array([entity], np.uint64))
+            self.entities.release_reserved([entity])
             raise
         return Entity(entity)
 
@@ -115,8 +118,12 @@ class World(Storage, Resources):
         values = self.values_of(opened(components), count)
         self.missing_required(0, 0, values)
         ids = self.entities.reserve_batch(count)
-        if count:
-            self.spawn_rows(ids, values)
+        try:
+            if count:
+                self.spawn_rows(ids, values)
+        except Exception:
+            self.entities.release_reserved(ids.tolist())
+            raise
         return ids
 
     def spawn_reserved(self, entity: int, components: Sequence[Any]) -> None:
@@ -404,6 +411,24 @@ class World(Storage, Resources):
     def before_despawn(self, ids: Ids) -> Ids:
         """Return the ids with those whose relation ends them with their target."""
         return self.relations.before_despawn(ids)
+
+    def check_values(self, ids: Ids, values: Sequence[Values]) -> None:
+        """Raise for relations that cannot be, before anything changes.
+
+        Raises:
+            RelationError: a target that is gone, or a circle.
+        """
+        for each in values:
+            if hasattr(each.info.kind, "__relation__"):
+                self.relations.check(each.info.kind, ids, each)
+
+    def passes_over_stale(self, stale: StaleEntityError, *, count: int = 1, what: str = "relation") -> bool:
+        """Count and log stale ids in commands that pass over them; False if they are to be raised."""
+        if not self.applying or self.stale_policy == "error":
+            return False
+        self.stale_commands += count
+        _LOG.warning("%d staged %s(s) ignored: %s", count, what, stale)
+        return True
 
     def _met(self, info: ComponentInfo) -> None:
         if hasattr(info.kind, "__relation__"):
