@@ -33,7 +33,6 @@ def test_every_kind_of_request_is_done(tmp_path):
         {"do": "save", "path": "a.md", "content": "x"},
         {"do": "start", "flow": "review", "subject": "a.md", "user": "ann"},
         {"do": "send", "flow": "review", "subject": "a.md", "action": "submit", "user": "ann"},
-        {"do": "send", "instance": "1", "action": "approve", "user": "ann"},
         {"do": "tool", "name": "double", "args": {"n": 4}},
         {"do": "emit", "event": "my:event", "payload": {"n": 1}},
         {"do": "delete", "path": "a.md"},
@@ -41,14 +40,18 @@ def test_every_kind_of_request_is_done(tmp_path):
     with open_app(None, [REVIEW], clock=ManualClock()) as app:
         app.world.resource(Tools).register("double", lambda n: {"n": 2 * n}, {"n": "int"})
         answers = list(perform(app, read_requests(file)))
+        named = requests(
+            tmp_path, {"do": "send", "instance": answers[1].result["instance"], "action": "approve", "user": "ann"}
+        )
+        answers += perform(app, read_requests(named))
         app.settle()
         by_event = app.world.resource(Activity).by_event
-    assert [answer.request for answer in answers] == ["save", "start", "send", "send", "tool", "emit", "delete"]
+    assert [answer.request for answer in answers] == ["save", "start", "send", "tool", "emit", "delete", "send"]
     assert answers[0].result.saved
     assert answers[2].result["new_state"] == "pending"
-    assert answers[3].result["guard"] == "canApprove"
-    assert answers[4].result == {"n": 8}
-    assert answers[6].result.saved
+    assert answers[3].result == {"n": 8}
+    assert answers[5].result.saved
+    assert answers[6].result["guard"] == "canApprove"
     assert by_event["my:event"] == 1
     assert by_event["flow:rejected"] == 1
     assert by_event["flow:transitioned"] == 1
