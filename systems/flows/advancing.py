@@ -125,10 +125,14 @@ class Advancer:
         waiting = self._put_off(ticket, later)
         for places in _passes(ticket.ids, waiting):
             rest: list[NDArray[np.int64]] = []
+            touched: dict[int, Cells] = {}
             size = len(ticket) if places is None else len(places)
             for start in range(0, size, BLOCK):
                 part = slice(start, min(start + BLOCK, size))
-                self._take_block(ticket, part if places is None else places[part], rest)
+                self._take_block(ticket, part if places is None else places[part], rest, touched)
+            for cells in touched.values():
+                cells.mark()
+                self._clear_delayed(cells.table)
             for at in np.sort(np.concatenate(rest)).tolist() if rest else ():
                 self._take_place(ticket, at)
         ticket.done = True
@@ -146,7 +150,9 @@ class Advancer:
             later.append((int(ticket.ids[at]), ticket.action(at), None, ticket.user))
         return np.flatnonzero(left)
 
-    def _take_block(self, ticket: Ticket, places: Where, rest: list[NDArray[np.int64]]) -> None:
+    def _take_block(
+        self, ticket: Ticket, places: Where, rest: list[NDArray[np.int64]], touched: dict[int, Cells]
+    ) -> None:
         """Step by columns what can be stepped so; add the places of the others to `rest`."""
         for cells, rows, at in self.store.groups(ticket.ids[places]):
             some = within(places, at)
@@ -160,12 +166,10 @@ class Advancer:
                 if not len(rows):
                     continue
             dense = cells.table.dense
-            ticket.stepped_by(dense, some)
             codes = _codes(ticket, cells.table, some)
             job = Job(ticket, self.store.world.now(), cells.table.chunks, self.store.calendar.add_group)
             rest += dense.step(cells, rows, some, codes, job)
-            cells.mark()
-            self._clear_delayed(cells.table)
+            touched[id(cells)] = cells
 
     def _clear_delayed(self, table: FlowTable) -> None:
         for instance in list(table.delayed):
@@ -182,33 +186,35 @@ class Advancer:
         for at, instance in enumerate(ticket.ids.tolist()):
             if at in ticket.reasons:
                 continue  # told when it was stepped
-            table = store.locate(instance)[0].table
-            definition, name, action = table.flow.definition.id, str(instance), ticket.action(at)
-            result = ticket.result(at)
-            if ticket.columns["status"][at] != SUCCESS:
-                reason = result.reason if isinstance(result, GuardFailed) else ""
-                state = table.flow.config_list[ticket.state()[at]].current_state
-                kind = REJECTIONS[type(result)]
+            chunk, status, before, after = ticket.outcome(at)
+            flow, name, action = chunk.dense.flow, str(instance), ticket.action(at)
+            definition, start, end = flow.definition.id, flow.config_list[before], flow.config_list[after]
+            if status != SUCCESS:
+                result = ticket.result(at)
                 store.tell(
                     FlowRejected(
-                        definition=definition, instance=name, state=state, action=action, result=kind, reason=reason
+                        definition=definition,
+                        instance=name,
+                        state=start.current_state,
+                        action=action,
+                        result=REJECTIONS[type(result)],
+                        reason=result.reason if isinstance(result, GuardFailed) else "",
                     )
                 )
                 continue
-            after = table.flow.config_list[ticket.state()[at]]
-            record = next(
-                found for chunk in reversed(table.chunks) if (found := chunk.record(instance)) is not None
-                and found[5] == ticket.columns["revision"][at]
-            )  # fmt: skip
             store.tell(
                 FlowTransitioned(
-                    definition=definition, instance=name, from_=record[0], to=after.current_state, action=action
+                    definition=definition,
+                    instance=name,
+                    from_=start.current_state,
+                    to=end.current_state,
+                    action=action,
                 )
             )
-            if after.done:
-                leaf = table.flow.nodes[after.leaves[0]].definition
-                output = leaf.output if leaf.output is not None else table.flow.definition.output
-                store.tell(FlowFinished(definition=definition, instance=name, state=after.current_state, output=output))
+            if end.done:
+                own = flow.nodes[end.leaves[0]].definition.output
+                output = own if own is not None else flow.definition.output
+                store.tell(FlowFinished(definition=definition, instance=name, state=end.current_state, output=output))
 
     # -- timers ------------------------------------------------------------------------------------------
 
@@ -278,7 +284,6 @@ class Advancer:
         if not len(ids):
             return left
         ticket = Ticket(ids, table.flow.nodes[node].after[place][2], "")
-        ticket.stepped_by(table.dense, slice(0, len(ids)))
         job = Job(ticket, deadline, table.chunks, self.store.calendar.add_group)
         code = table.dense.number[str(ticket.actions)]
         rest = table.dense.step(cells, rows, slice(0, len(ids)), code, job)
@@ -357,7 +362,7 @@ def _joins(first: Queued, each: Queued | Ticket) -> bool:
 def _passes(ids: NDArray[np.int64], waiting: NDArray[np.int64] | None) -> Iterator[NDArray[np.int64] | None]:
     """Yield places such that no pass names an id twice and each id's places come in order; None: all at once."""
     mine = ids if waiting is None else ids[waiting]
-    if len(mine) < 2 or bool((mine[1:] > mine[:-1]).all()):
+    if _ascends(mine):
         yield waiting
         return
     order = np.argsort(mine, kind="stable")
@@ -374,6 +379,15 @@ def _passes(ids: NDArray[np.int64], waiting: NDArray[np.int64] | None) -> Iterat
         yield places if waiting is None else waiting[places]
 
 
+def _ascends(ids: NDArray[np.int64]) -> bool:
+    """Return whether every id is greater than the one before; by blocks, to stay in the cache."""
+    for start in range(0, len(ids) - 1, BLOCK):
+        part = ids[start : start + BLOCK + 1]
+        if not bool((part[1:] > part[:-1]).all()):
+            return False
+    return True
+
+
 def _codes(ticket: Ticket, table: FlowTable, places: Where) -> int | NDArray[np.int16]:
     """Return the numbers of a ticket's actions, one for all or one per place."""
     dense = table.dense
@@ -383,8 +397,8 @@ def _codes(ticket: Ticket, table: FlowTable, places: Where) -> int | NDArray[np.
         return own.get(actions, unknown)
     if isinstance(actions, np.ndarray) and actions.dtype.kind in "iu":
         given = actions[places]
-        if len(given) and int(given.min()) >= 0 and int(given.max()) < len(own):
-            return given
+        if unknown == len(own) and given.dtype == np.int32 and given.flags.c_contiguous:
+            return np.minimum(given.view(np.uint32), unknown)  # -1 becomes the greatest
         return np.where((given >= 0) & (given < len(own)), given, unknown)
     some = actions[places] if isinstance(places, slice) else [actions[i] for i in places.tolist()]
     get = own.get

@@ -23,9 +23,10 @@ _FEW = 8
 
 
 class Selection:
-    """The instances a query found: `ids` as int64, length, iteration."""
+    """The instances a query found: `ids` as int64, read-only; length; iteration."""
 
     def __init__(self, ids: NDArray[np.int64]) -> None:
+        ids.flags.writeable = False
         self.ids = ids
 
     def __len__(self) -> int:

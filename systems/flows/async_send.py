@@ -170,7 +170,7 @@ class AsyncSender:
             if not inspect.iscoroutinefunction(function):
                 answer = await self._here(lambda: self._store.guarded(lambda: run.call((call,), phase, index)))  # noqa: B023
                 continue
-            run.ctx._params = params
+            run.params = params
             try:
                 answer = await function(run.ctx, run.event)
             except Exception as error:

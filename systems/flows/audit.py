@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tickwright.systems.flows.results import TransitionResult
-from tickwright.systems.flows.ticket import SUCCESS, Ticket
+from tickwright.systems.flows.ticket import Ticket
 
 __all__ = ["AuditStream", "Rejection"]
+
+_MANY = 1024  # refusals from here on are kept as columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class AuditStream:
     def __init__(self, cap: int) -> None:
         self.cap = cap
         self._size = 0
-        self._parts: deque[Rejection | tuple[Ticket, int]] = deque()
+        self._parts: deque[Rejection | tuple[Ticket, NDArray[np.int64], int]] = deque()
 
     def __len__(self) -> int:
         return min(self._size, self.cap)
@@ -51,19 +54,20 @@ class AuditStream:
         self._add(rejection, 1)
 
     def append_batch(self, ticket: Ticket, now: int) -> None:
-        """Add what a vectorised step refused of a ticket: the part without successes and without scalar results."""
-        places = np.flatnonzero(ticket.columns["status"] != SUCCESS)[-self.cap :]
-        if len(ticket.reasons):  # those were told one by one
-            places = places[[place not in ticket.reasons for place in places.tolist()]]
-        if len(places):
-            self._add((ticket.part(places), now), len(places))
+        """Add what a vectorised step refused of a ticket."""
+        places = ticket.refused(self.cap)
+        if len(places) >= _MANY:
+            self._add((ticket, places, now), len(places))
+            return
+        for place in places.tolist():
+            self._add(_rejection(ticket, place, now), 1)
 
     def clear(self) -> None:
         """Forget everything."""
         self._parts.clear()
         self._size = 0
 
-    def _add(self, part: Rejection | tuple[Ticket, int], size: int) -> None:
+    def _add(self, part: Rejection | tuple[Ticket, NDArray[np.int64], int], size: int) -> None:
         self._parts.append(part)
         self._size += size
         while self._size - (oldest := self._length(self._parts[0])) >= self.cap:
@@ -71,16 +75,20 @@ class AuditStream:
             self._size -= oldest
 
     @staticmethod
-    def _length(part: Rejection | tuple[Ticket, int]) -> int:
-        return 1 if isinstance(part, Rejection) else len(part[0])
+    def _length(part: Rejection | tuple[Ticket, NDArray[np.int64], int]) -> int:
+        return 1 if isinstance(part, Rejection) else len(part[1])
 
     def _all(self) -> Iterator[Rejection]:
         for part in self._parts:
             if isinstance(part, Rejection):
                 yield part
                 continue
-            ticket, now = part
-            for place, instance in enumerate(ticket.ids.tolist()):
-                result = ticket.result(place)
-                assert result is not None
-                yield Rejection(instance, ticket.action(place), ticket.user, now, result)
+            ticket, places, now = part
+            for place in places.tolist():
+                yield _rejection(ticket, place, now)
+
+
+def _rejection(ticket: Ticket, place: int, now: int) -> Rejection:
+    result = ticket.result(place)
+    assert result is not None
+    return Rejection(int(ticket.ids[place]), ticket.action(place), ticket.user, now, result)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tickwright.systems.flows.guards import ColumnGuard, Failure, parts_of
 from tickwright.systems.flows.history import Chunk, Spread, squeeze
 from tickwright.systems.flows.nodes import Config, Edge, Plan
-from tickwright.systems.flows.ticket import ERROR, GUARD_FAILED, INVALID_ACTION, SUCCESS, Ticket
+from tickwright.systems.flows.ticket import ERROR, INVALID_ACTION, SUCCESS, Ticket
 
 if TYPE_CHECKING:
     from tickwright.systems.flows.cells import Cells
@@ -22,9 +22,12 @@ __all__ = ["BLOCK", "DenseStep", "Job", "Where", "within"]
 Where: TypeAlias = "slice | NDArray[np.int64]"
 """Rows of columns, or places in a ticket: neighbours as a slice."""
 
+Asked: TypeAlias = "NDArray[np.bool_] | None"
+
 _INVALID, _PLAIN, _GUARDED, _SCALAR = range(4)
 _STATUS = np.array([INVALID_ACTION, SUCCESS, SUCCESS, ERROR], np.int8)
-BLOCK = 1 << 16  # rows at a time, so that a block's columns stay in the cache
+_FEW = 8
+BLOCK = 1 << 15  # rows at a time, so that a block's columns stay in the cache
 _CELLS = 1 << 22
 
 
@@ -78,6 +81,9 @@ class DenseStep:
         self._guard_numbers: dict[tuple[int, ...], int] = {}
         for config in flow.config_list:
             self._row(config)
+        self._flat = (_STATUS.take(self.kind.ravel()), self.target.ravel(), self.guard.ravel())
+        self.kind_at, self.target_at, self.guard_at = self.kind.tolist(), self.target.tolist(), self.guard.tolist()
+        self._key = np.empty(BLOCK, np.intp)
         self.done = np.array([config.done for config in flow.config_list])
         self.ends = bool(self.done.any())
 
@@ -181,141 +187,133 @@ class DenseStep:
         job: Job,
         rest: list[NDArray[np.int64]],
     ) -> None:
-        state = cells.config[rows]
-        low = int(state.min())
-        if isinstance(codes, int) and low == int(state.max()):
-            self._uniform(cells, rows, places, low, codes, job, rest)
-            return
-        key = state.astype(np.intp) * self.width + codes
-        kind = self.kind.ravel().take(key)
-        status = _STATUS.take(kind)
-        guards = self.guard.ravel().take(key) if self.guards else None
-        for number in range(len(self.guards)) if guards is not None else ():
-            hit = (guards == number) & (kind == _GUARDED)
-            if hit.any():
-                self._ask(cells, rows, places, number, np.flatnonzero(hit), status, job)
-        target = self.target.ravel().take(key)
-        self._commit(cells, rows, places, (state, codes, target), status, job)
-        scalar = np.flatnonzero(status == ERROR)
-        if len(scalar):
-            rest.append(_at(places, scalar))
-
-    def _uniform(
-        self,
-        cells: Cells,
-        rows: Where,
-        places: Where,
-        state: int,
-        code: int,
-        job: Job,
-        rest: list[NDArray[np.int64]],
-    ) -> None:
-        """Step a block whose rows are all in one cell."""
         size = _size(rows)
-        kind = int(self.kind[state, code])
-        ticket = job.ticket
-        if kind == _SCALAR:
-            rest.append(_at(places, np.arange(size)))
-            return
-        if kind == _INVALID:
-            ticket.columns["status"][places] = INVALID_ACTION
-            ticket.columns["revision"][places] = cells.revision[rows]
-            ticket.state()[places] = state
-            return
-        target = int(self.target[state, code])
-        number = int(self.guard[state, code])
-        if number >= 0:
-            status = np.zeros(size, np.int8)
-            self._ask(cells, rows, places, number, slice(0, size), status, job)
-            if status.any():
-                self._commit(cells, rows, places, (np.full(size, state, cells.config.dtype), code, target), status, job)
-                scalar = np.flatnonzero(status == ERROR)
-                if len(scalar):
-                    rest.append(_at(places, scalar))
-                return
-        self._move(cells, rows, places, (state, code, target), job)
+        before = squeeze(cells.config[rows])
+        status: Spread
+        kind: Spread
+        target: int | NDArray[np.int32]
+        if isinstance(before, int) and isinstance(codes, int):
+            kind, target, number = (
+                self.kind_at[before][codes],
+                self.target_at[before][codes],
+                self.guard_at[before][codes],
+            )
+            asked: list[tuple[int, Asked]] = [(number, None)] if number >= 0 else []
+            status = int(_STATUS[kind])
+        else:
+            key = self._keys(before, codes, size)
+            status = self._flat[0].take(key, mode="clip")
+            target = self._flat[1].take(key, mode="clip")
+            asked = self._asked(key) if self.guards else []
+        failures = None
+        if asked:
+            full = np.full(size, status, np.int8) if isinstance(status, int) else status
+            failures = self._ask_all(cells, rows, asked, full)
+            status = squeeze(full)
+        columns = (_kept(before), _kept(codes), _kept(squeeze(cells.revision[rows])), status)
+        chunk = Chunk(self, cells.ids[rows], columns, failures, job.now, job.ticket.user)
+        job.ticket.add(places, chunk)
+        if not isinstance(status, int) or status == SUCCESS:
+            self._move(cells, rows, target, status, job)
+            kept = chunk.kept()
+            if kept is not None:
+                job.chunks.append(kept)
+        left = np.arange(size if status == ERROR else 0) if isinstance(status, int) else np.flatnonzero(status == ERROR)
+        if len(left):
+            rest.append(_at(places, left))
 
-    def _ask(
-        self,
-        cells: Cells,
-        rows: Where,
-        places: Where,
-        number: int,
-        hit: Where,
-        status: NDArray[np.int8],
-        job: Job,
-    ) -> None:
-        """Ask one guard over the rows that need it; write GUARD_FAILED or, where it raises, ERROR into `status`."""
-        at = rows if _size(hit) == _size(rows) else _at(rows, hit)
-        values: Mapping[str, Any] = {name: _readonly(column[at]) for name, column in cells.values.items()}
-        left: NDArray[np.bool_] | None = None
-        try:
-            for place, (guard, _) in enumerate(self.guards[number]):
-                answer = np.broadcast_to(np.asarray(guard(values), np.bool_), _size(hit))
-                if answer.all():
-                    continue
-                fails = ~answer if left is None else ~answer & left
-                left = answer if left is None else left & answer
-                status[_at(hit, fails)] = GUARD_FAILED
-                job.ticket.failure()[_at(places, _at(hit, fails))] = self.first_failure[number] + place
-        except Exception:
-            status[hit] = ERROR  # the scalar step asks one by one, and fails closed with the reason
+    def _keys(self, before: Spread, codes: Spread, size: int) -> NDArray[np.intp]:
+        """Return the number of each row's cell."""
+        key = self._key[:size]
+        if isinstance(before, int):
+            return np.add(codes, before * self.width, out=key, casting="unsafe")
+        np.multiply(before, self.width, out=key, casting="unsafe")
+        return np.add(key, codes, out=key, casting="unsafe")
 
-    def _commit(
-        self,
-        cells: Cells,
-        rows: Where,
-        places: Where,
-        move: tuple[NDArray[Any], int | NDArray[np.int16], int | NDArray[np.int32]],
-        status: NDArray[np.int8],
-        job: Job,
-    ) -> None:
-        """Write what a block of mixed outcomes comes to."""
-        state, codes, target = move
-        took = np.flatnonzero(status == SUCCESS)
-        if len(took):
-            codes_took: Any = codes if isinstance(codes, int) else codes[took]
-            target_took: Any = target if isinstance(target, int) else target[took]
-            self._move(cells, _at(rows, took), None, (state[took], codes_took, target_took), job)
-        ticket = job.ticket
-        ticket.columns["status"][places] = status
-        ticket.columns["revision"][places] = cells.revision[rows]
-        ticket.state()[places] = cells.config[rows]
+    def _asked(self, key: NDArray[np.intp]) -> list[tuple[int, Asked]]:
+        """Return (guard, which rows of the block it is asked for; None: all)."""
+        numbers = self._flat[2].take(key, mode="clip")
+        found: list[tuple[int, Asked]] = []
+        for number in range(len(self.guards)) if len(self.guards) < _FEW else np.unique(numbers).tolist():
+            if number >= 0:
+                hit = numbers == number
+                count = int(np.count_nonzero(hit))
+                if count:
+                    found.append((number, None if count == len(hit) else hit))
+        return found
 
-    def _move(self, cells: Cells, rows: Where, places: Where | None, move: tuple[Any, Any, Any], job: Job) -> None:
-        """Move rows that all take their action; before, action and target are one value or (N,) each."""
-        before, code, target = move
-        ids = cells.ids[rows]
+    def _ask_all(
+        self, cells: Cells, rows: Where, asked: list[tuple[int, Asked]], status: NDArray[np.int8]
+    ) -> NDArray[np.int16] | None:
+        """Ask guards; write GUARD_FAILED or, where one raises, ERROR into `status`. Return which part failed where."""
+        failures: NDArray[np.int16] | None = None
+        for number, hit in asked:
+            try:
+                # asking for all rows and using the answers of some is cheaper than gathering those
+                fails = self._fails(cells, rows, number, hit)
+            except Exception:
+                if hit is None:
+                    status[:] = ERROR  # the scalar step asks one by one, and fails closed with the reason
+                else:
+                    status[hit] = ERROR
+                continue
+            for place, failing in fails:
+                failures = np.zeros(len(status), np.int16) if failures is None else failures
+                np.add(status, failing, out=status, casting="unsafe")  # SUCCESS becomes GUARD_FAILED
+                code = self.first_failure[number] + place
+                if code:
+                    np.add(failures, np.multiply(failing, code, dtype=np.int16), out=failures)
+        return failures
+
+    def _fails(self, cells: Cells, rows: Where, number: int, hit: Asked) -> list[tuple[int, NDArray[np.bool_]]]:
+        """Return (part of the guard, the rows it stops) for the parts that stop any; no row is stopped twice."""
+        values: Mapping[str, Any] = {name: _readonly(column[rows]) for name, column in cells.values.items()}
+        found = []
+        for place, (guard, _) in enumerate(self.guards[number]):
+            answer = np.broadcast_to(np.asarray(guard(values), np.bool_), _size(rows))
+            failing = ~answer if hit is None else hit & ~answer
+            if failing.any():
+                found.append((place, failing))
+                hit = answer if hit is None else hit & answer
+        return found
+
+    def _move(self, cells: Cells, rows: Where, target: int | NDArray[np.int32], status: Spread, job: Job) -> None:
+        """Write the columns of the rows that move; `target` is one value or one per row.
+
+        Scattered rows are written through their numbers: a masked copy is ten times slower.
+        """
+        whole = rows
+        if not isinstance(status, int):
+            moved = status == SUCCESS
+            took = np.flatnonzero(moved)
+            rows = _at(rows, took)
+            if not isinstance(target, int):
+                target = target[took]
         cells.config[rows] = target
         cells.state[rows] = self.symbols(cells)[target]
         if self.ends:
             cells.done[rows] = self.done[target]
-        revision = cells.revision[rows]
-        if isinstance(rows, slice):
-            revision += 1
+        if isinstance(whole, slice) and not isinstance(status, int):
+            revision = cells.revision[whole]
+            np.add(revision, moved, out=revision, casting="unsafe")
         else:
-            revision = revision + np.int32(1)
-            cells.revision[rows] = revision
+            cells.revision[rows] += np.int32(1)
         cells.updated[rows] = job.now
         if cells.entered is not None:
             cells.entered[rows] = job.now
         cells.moved(rows)
-        if places is not None:
-            ticket = job.ticket
-            ticket.columns["status"][places] = SUCCESS
-            ticket.columns["revision"][places] = revision
-            ticket.state()[places] = target
-        columns = (_kept(before), _kept(code), _kept(revision))
-        job.chunks.append(Chunk(self, ids, columns, job.now, job.ticket.user))
         for config, timers in self.after.items():
-            entering = ids if isinstance(target, int) else ids[target == config]
-            if (isinstance(target, int) and target != config) or not len(entering):
-                continue
-            for delay, node, position in timers:
-                job.add_timers(job.now + delay, entering.copy(), node, position)
+            if isinstance(target, int):
+                entering = cells.ids[rows] if target == config else cells.ids[:0]
+            else:
+                entering = cells.ids[rows][target == config]
+            if len(entering):
+                for delay, node, position in timers:
+                    job.add_timers(job.now + delay, entering.copy(), node, position)
 
 
-def _kept(value: NDArray[Any] | int) -> Spread:
+def _kept(value: Spread) -> Spread:
+    """Return a column of its own, for what it was looked at in will change."""
     if isinstance(value, int):
         return value
     squeezed = squeeze(value)
@@ -353,8 +351,9 @@ def _at(where: Where, places: Any) -> NDArray[Any]:
     if isinstance(where, slice):
         if isinstance(places, slice):
             return np.arange(where.start + places.start, where.start + places.stop)
-        numbers: NDArray[Any] = np.flatnonzero(places) if places.dtype == np.bool_ else places
-        moved: NDArray[Any] = numbers + where.start
+        if not where.start:
+            return places  # type: ignore[no-any-return]
+        moved: NDArray[Any] = places + where.start
         return moved
     found: NDArray[Any] = where[places]
     return found

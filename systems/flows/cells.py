@@ -30,12 +30,13 @@ class Cells:
         state, subject: int32, symbols. revision: int32. created, updated: int64, ms. done: bool.
         entered: int64, ms, when the state was entered; None where no timer asks.
         values: the typed fields of the context.
-        config_at, revision_at, updated_at: memoryviews, which read one number faster than an array does.
+        config_at, revision_at, updated_at, state_at, subject_at: memoryviews, faster for one number.
     """
 
     __slots__ = (
-        "_arrays", "_marks", "_own", "_public", "archetype", "config", "config_at", "created", "done", "entered",
-        "ids", "revision", "revision_at", "state", "subject", "table", "updated", "updated_at", "values", "world",
+        "_arrays", "_marks", "_own", "_public", "archetype", "changed", "config", "config_at", "created", "done",
+        "entered", "ids", "revision", "revision_at", "state", "state_at", "subject", "subject_at", "table", "updated",
+        "updated_at", "values", "world",
     )  # fmt: skip
 
     def __init__(self, world: World, table: FlowTable, archetype: Table) -> None:
@@ -44,6 +45,7 @@ class Cells:
         self.archetype = archetype
         self._public = archetype.by_kind[FlowState]
         self._own = archetype.by_kind[table.kind]
+        self.changed = self._public.changed
         self._marks: list[Where] = []
         self._bind()
 
@@ -51,6 +53,10 @@ class Cells:
     def count(self) -> int:
         """How many instances there are; they are the first rows."""
         return self.archetype.count
+
+    def current(self) -> bool:
+        """Return whether the arrays are still the world's, and the component the definition's."""
+        return self._public.arrays is self._arrays and self._own.info.kind is self.table.kind
 
     def fresh(self) -> Cells:
         """Look the arrays up again if the world's table has grown."""
@@ -67,7 +73,7 @@ class Cells:
         self.entered: NDArray[np.int64] | None = own.pop(ENTERED, None)
         self.values: dict[str, NDArray[Any]] = own
         self.config_at, self.revision_at = self.config.data, self.revision.data
-        self.updated_at = self.updated.data
+        self.updated_at, self.state_at, self.subject_at = self.updated.data, self.state.data, self.subject.data
 
     # -- changes -----------------------------------------------------------------------------------------
 
@@ -79,7 +85,7 @@ class Cells:
         """Let `Changed[FlowState]` see the rows that moved."""
         if not self._marks:
             return
-        tick, changed = self.world.clock.advance(), self._public.changed
+        tick, changed = self.world.clock.advance(), self.changed
         sizes = [rows.stop - rows.start if isinstance(rows, slice) else len(rows) for rows in self._marks]
         if sum(sizes) == self.archetype.count:  # distinct rows, as many as there are
             changed.mark_all(tick)
@@ -90,7 +96,11 @@ class Cells:
 
     def mark_one(self, row: int) -> None:
         """Let `Changed[FlowState]` see one row."""
-        self._public.changed.mark(row, self.world.clock.advance(), self.archetype.capacity)
+        ticks, tick = self.changed, self.world.clock.advance()
+        if ticks.rows is None:
+            ticks.mark(row, tick, self.archetype.capacity)
+        else:
+            ticks.rows[row] = ticks.latest = tick
 
     def live(self) -> slice:
         """The rows that hold instances."""

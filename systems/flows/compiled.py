@@ -10,6 +10,7 @@ from tickwright.systems.flows.checks import check_flow_graph, check_shape, check
 from tickwright.systems.flows.errors import FlowDefinitionError
 from tickwright.systems.flows.guards import Functions, guard_check
 from tickwright.systems.flows.nodes import Call, Config, Edge, Node, Plan, is_internal
+from tickwright.systems.flows.quick import Quick, quick_ways
 from tickwright.systems.flows.structure import (
     FlowDefinition,
     HandlerRef,
@@ -215,6 +216,16 @@ class CompiledFlow:
                 yield tuple(e for index in chain for e in self.nodes[index].matching(action))
             else:
                 yield tuple(e for index in chain for e in self.nodes[index].always)
+
+    def quick(self, config: Config, action: str) -> Quick | None:
+        """Return the ways of an action if they are the common case; see `quick`."""
+        try:
+            return config.quick[action]
+        except KeyError:
+            if action not in self._known:
+                return None
+            found = config.quick[action] = quick_ways(self, config, action)
+            return found
 
     # -- structure ---------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tickwright.systems.contracts.events import RESERVED_PREFIXES
-from tickwright.systems.contracts.json import EMPTY, FrozenDict, freeze
+from tickwright.systems.contracts.json import FrozenDict, freeze
 from tickwright.systems.flows.errors import FlowError
 
 if TYPE_CHECKING:
@@ -39,12 +39,10 @@ class FlowEvent(FrozenDict):
 class FlowContext:
     """One macrostep as its handlers see it. What they write and send takes effect when the step commits."""
 
-    __slots__ = ("_guarding", "_params", "_run")
+    __slots__ = ("_run",)
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._params: Any = EMPTY
-        self._guarding = False
 
     def current_state(self) -> str:
         """Return the dotted path of the current state."""
@@ -61,9 +59,9 @@ class FlowContext:
 
     def set_context(self, key: str, value: Any) -> None:
         """Write one field; the value is frozen."""
-        if self._guarding:
-            self._writing()
         run = self._run
+        if run.guarding:
+            self._writing()
         kind = type(value)
         if kind is not int and kind is not str:
             value = freeze(value, f"context.{key}")
@@ -91,7 +89,7 @@ class FlowContext:
 
     def params(self) -> Any:
         """Return the parameters the definition gives to this handler."""
-        return self._params
+        return self._run.params
 
     def emit(self, event: str, payload: Any = None) -> None:
         """Emit a custom event after the step commits.
@@ -104,11 +102,11 @@ class FlowContext:
         if not (prefix and colon and rest) or prefix in RESERVED_PREFIXES:
             todo = "emit a custom event such as 'workflow:completed'"
             raise FlowError(f"a flow cannot emit {event!r}", expected="'prefix:name', a prefix of its own", todo=todo)
-        self._run.outbox.append(("emit", event, freeze(payload, "payload")))
+        self._run.post("emit", event, freeze(payload, "payload"))
 
     def log(self, level: str, message: str) -> None:
         """Log after the step commits."""
-        self._run.outbox.append(("log", level, message))
+        self._run.post("log", level, message)
 
     def send(
         self, instance: int | str, action: str, data: Any = None, *, delay_s: float = 0.0, label: str = ""
@@ -127,7 +125,7 @@ class FlowContext:
         if delay_s > 0:
             run.delay(int(instance), action, kept, round(delay_s * 1000), label or action)
         else:
-            run.outbox.append(("send", int(instance), (action, kept)))
+            run.post("send", int(instance), (action, kept))
 
     def cancel(self, label: str) -> None:
         """Take back this instance's delayed actions of that label."""
@@ -137,13 +135,13 @@ class FlowContext:
     def raise_(self, action: str, data: Any = None) -> None:
         """Queue an action inside this macrostep."""
         self._writing()
-        self._run.raised.append((action, freeze(data, "data")))
+        self._run.raise_(action, freeze(data, "data"))
 
     def command(self, apply: Callable[[Any], object]) -> None:
         """Call `apply(world)` after the step commits."""
         self._writing()
-        self._run.outbox.append(("command", "", apply))
+        self._run.post("command", "", apply)
 
     def _writing(self) -> None:
-        if self._guarding:
+        if self._run.guarding:
             raise FlowError("a guard only looks", todo="write, emit and send from a handler or an action")

@@ -117,10 +117,9 @@ def _named(name: str, function: Callable[..., Any], params: Any) -> Check:
     no = (name, f"guard `{name}` returned false")
 
     def check(run: Any) -> Failure | None:
-        ctx = run.ctx
-        ctx._params = params
+        run.params = params
         try:
-            answer = function(ctx, run.event)
+            answer = function(run.ctx, run.event)
             if answer is True:
                 return None
             if answer is False:

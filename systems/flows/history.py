@@ -12,7 +12,7 @@ from tickwright.systems.flows.results import Transition
 if TYPE_CHECKING:
     from tickwright.systems.flows.bulk import DenseStep
 
-__all__ = ["Chunk", "Record", "Spread", "spread", "squeeze", "transition"]
+__all__ = ["Chunk", "Record", "Spread", "squeeze", "transition"]
 
 Record: TypeAlias = tuple[str, str, str, int, Any, int, str, tuple[str, ...], tuple[str, ...]]
 """(from, to, action, timestamp, data, revision, user, exited, entered)."""
@@ -26,41 +26,45 @@ def squeeze(column: NDArray[Any]) -> Spread:
     return int(low) if low == column.max() else column
 
 
-def spread(value: Spread, size: int) -> NDArray[Any]:
-    """Return a squeezed column in full."""
-    return np.full(size, value) if isinstance(value, int) else value
-
-
 def transition(record: Record) -> Transition:
     """Return a record as readers see it."""
     return Transition(*record)
 
 
 class Chunk:
-    """The history of one block of a vectorised step.
+    """What one block of a vectorised step did: history and results alike.
 
     Attributes:
         dense: the arrays it was stepped by, which know the names.
         first, last: the least and the greatest id.
         ids: int64 (N,), in any order; None where they are all ids from first to last.
-        before, actions, revisions: one value, or (N,) each.
+        before, actions: the configurations before the step, the actions' numbers; one value, or (N,) each.
+        revisions: before the step; one value, or (N,).
+        status: SUCCESS, GUARD_FAILED, INVALID_ACTION, or ERROR for what was left to the scalar step.
+        failures: int16 (N,), which failure of its flow stopped an action; None where none did.
     """
 
-    __slots__ = ("_order", "actions", "before", "dense", "first", "ids", "last", "now", "revisions", "size", "user")
+    __slots__ = (
+        "_order", "actions", "before", "dense", "failures", "first", "ids", "last", "now", "revisions", "size",
+        "status", "user",
+    )  # fmt: skip
 
     def __init__(
         self,
         dense: DenseStep,
         ids: NDArray[np.int64],
-        columns: tuple[Spread, Spread, Spread],
+        columns: tuple[Spread, Spread, Spread, Spread],
+        failures: NDArray[np.int16] | None,
         now: int,
         user: str,
     ) -> None:
         self.dense = dense
-        self.first, self.last, self.size = int(ids.min()), int(ids.max()), len(ids)
-        whole = self.last - self.first + 1 == self.size
-        self.ids = None if whole and int(ids[0]) == self.first and int(ids[-1]) == self.last else ids
-        self.before, self.actions, self.revisions = columns
+        self.size = len(ids)
+        whole = int(ids[-1]) - int(ids[0]) == self.size - 1 and bool((ids[1:] > ids[:-1]).all())
+        self.first, self.last = (int(ids[0]), int(ids[-1])) if whole else (int(ids.min()), int(ids.max()))
+        self.ids = None if whole else ids.copy()
+        self.before, self.actions, self.revisions, self.status = columns
+        self.failures = failures
         self.now = now
         self.user = user
         self._order: NDArray[np.int64] | None = None
@@ -77,16 +81,44 @@ class Chunk:
         found = int(self._order[at]) if at < self.size else -1
         return found if found >= 0 and self.ids[found] == instance else -1
 
+    def outcome(self, at: int) -> tuple[int, int, int]:
+        """Return (status, configuration before, configuration after) of the at-th instance."""
+        status, before, action = _at(self.status, at), _at(self.before, at), _at(self.actions, at)
+        return status, before, before if status else int(self.dense.target[before, action])
+
+    def failure(self, at: int) -> tuple[str, str]:
+        """Return the guard that stopped the at-th instance, and its reason."""
+        assert self.failures is not None
+        return self.dense.failures[int(self.failures[at])]
+
     def record(self, instance: int) -> Record | None:
         """Return what the instance did here, or None."""
         at = self.place(instance)
-        if at < 0:
+        if at < 0 or _at(self.status, at):
             return None
-        before, action, revision = (
-            value if isinstance(value, int) else int(value[at]) for value in (self.before, self.actions, self.revisions)
+        _, before, after = self.outcome(at)
+        configs, name = self.dense.flow.config_list, self.dense.names[_at(self.actions, at)]
+        revision = _at(self.revisions, at) + 1
+        start, end = configs[before].current_state, configs[after].current_state
+        return (start, end, name, self.now, None, revision, self.user, (), ())
+
+    def kept(self) -> Chunk | None:
+        """Return what belongs into the history: this, or the accepted part alone where that is much smaller."""
+        if isinstance(self.status, int):
+            return None if self.status else self
+        moved = self.status == 0
+        count = int(np.count_nonzero(moved))
+        if count * 4 > self.size:
+            return self
+        if not count:
+            return None
+        took = np.flatnonzero(moved)
+        ids = np.arange(self.first, self.last + 1) if self.ids is None else self.ids
+        before, actions, revisions = (
+            each if isinstance(each, int) else each[took] for each in (self.before, self.actions, self.revisions)
         )
-        dense = self.dense
-        configs = dense.flow.config_list
-        after = configs[int(dense.target[before, action])]
-        name = dense.names[action]
-        return (configs[before].current_state, after.current_state, name, self.now, None, revision, self.user, (), ())
+        return Chunk(self.dense, ids[took], (before, actions, revisions, 0), None, self.now, self.user)
+
+
+def _at(value: Spread, at: int) -> int:
+    return value if isinstance(value, int) else int(value[at])

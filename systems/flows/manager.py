@@ -243,7 +243,8 @@ class FlowManager:
         """Queue one action per id; the returned ticket is filled by the tick.
 
         Args:
-            ids: (N,) ids; one that is named twice takes its actions in order.
+            ids: (N,) ids; one that is named twice takes its actions in order. Arrays are copied unless they are
+                read-only, as those of `start_batch` and `query` are.
             actions: one action for all, N of them, or int32 (N,) numbers of `action_codes`.
             user: who sends them.
 
@@ -251,11 +252,14 @@ class FlowManager:
             FlowError: the lengths differ, or something is no id.
         """
         try:
-            taken = np.array(ids, np.int64).reshape(-1)
+            taken = np.asarray(ids, np.int64).reshape(-1)
         except (TypeError, ValueError, OverflowError) as error:
             raise FlowError(f"{ids!r:.80} are no ids", expected="ints that start_batch returned") from error
+        if taken.flags.writeable:  # somebody may write to it before the tick
+            taken = taken.copy()
         if isinstance(actions, np.ndarray):
-            actions = actions.copy() if actions.dtype.kind in "iu" else actions.tolist()
+            numbers = actions.dtype.kind in "iu"
+            actions = (actions.copy() if actions.flags.writeable else actions) if numbers else actions.tolist()
         elif not isinstance(actions, str):
             actions = list(actions)
         if not isinstance(actions, str) and len(actions) != len(taken):

@@ -11,6 +11,7 @@ from tickwright.systems.flows.structure import StateDefinition
 
 if TYPE_CHECKING:
     from tickwright.systems.flows.compiled import CompiledFlow
+    from tickwright.systems.flows.quick import Quick
 
 __all__ = ["Call", "Config", "Edge", "Node", "Plan", "is_internal", "matches"]
 
@@ -104,7 +105,7 @@ class Config:
     """A legal set of active states, interned; caches what is reachable from it."""
 
     __slots__ = (
-        "active", "cached", "current_state", "done", "eventless", "index", "leaves", "plans", "remembered", "success",
+        "active", "cached", "current_state", "done", "eventless", "index", "leaves", "plans", "quick", "success",
     )  # fmt: skip
 
     def __init__(self, flow: CompiledFlow, index: int, active: frozenset[int]) -> None:
@@ -119,7 +120,7 @@ class Config:
         self.eventless = not self.done and any(nodes[each].always for each in active)
         self.cached: dict[str, tuple[tuple[Edge, ...], ...]] = {}
         self.plans: dict[tuple[int, ...], Plan] = {}
-        self.remembered: dict[tuple[int, ...], Plan] = {}
+        self.quick: dict[str, Quick | None] = {}
 
     def _current(self, flow: CompiledFlow) -> str:
         first = flow.nodes[self.leaves[0]]

@@ -54,6 +54,7 @@ def start_batch(
     clock = {ENTERED: now} if table.dense.clocked else {}
     made = world.spawn_batch(n, state, table.kind.columns(**{CONFIG: run.config.index, **clock, **typed}))
     ids = made.view(np.int64)
+    ids.flags.writeable = False
     for deadline, node, place in run.timers:
         store.calendar.add_group(deadline, ids.copy(), node, place)
     if columns or user:

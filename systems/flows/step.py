@@ -9,10 +9,10 @@ What a macrostep does is a generator that yields the handlers to call; `Run.driv
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any, TypeAlias
 
-from tickwright.systems.contracts.json import FrozenDict
+from tickwright.systems.contracts.json import EMPTY, FrozenDict
 from tickwright.systems.flows.compiled import CompiledFlow, Config, Edge, Plan
 from tickwright.systems.flows.context import FlowContext, FlowEvent
 from tickwright.systems.flows.errors import FlowStepError
@@ -57,8 +57,8 @@ class Run:
     """A macrostep in progress; thrown away unless it ends well."""
 
     __slots__ = (
-        "config", "context", "ctx", "delayed", "done_events", "entered", "event", "exited", "flow", "instance",
-        "memory", "now", "outbox", "raised", "subject", "timers", "user",
+        "config", "context", "ctx", "delayed", "done_events", "entered", "event", "exited", "flow", "guarding",
+        "instance", "memory", "now", "outbox", "params", "raised", "subject", "timers", "user",
     )  # fmt: skip
 
     def __init__(self, flow: CompiledFlow, image: Image, subject: str, event: FlowEvent, instance: int = -1) -> None:
@@ -73,12 +73,23 @@ class Run:
         self.event = event
         self.user: str = event["user"]
         self.now: int = event["timestamp"]
-        self.outbox: list[tuple[str, Any, Any]] = []
-        self.raised: list[tuple[str, Any]] = []
-        self.done_events: list[str] = []
+        # most steps send, raise and end nothing: lists are made by `post`, `raise_` and `_finish`
+        self.outbox: Sequence[tuple[str, Any, Any]] = ()
+        self.raised: Sequence[tuple[str, Any]] = ()
+        self.done_events: Sequence[str] = ()
         self.exited: tuple[int, ...] = ()
         self.entered: tuple[int, ...] = ()
+        self.guarding = False
+        self.params: Any = EMPTY
         self.ctx = FlowContext(self)
+
+    def post(self, kind: str, what: Any, value: Any) -> None:
+        """Put something into the outbox."""
+        self.outbox = [*self.outbox, (kind, what, value)]
+
+    def raise_(self, action: str, data: Any) -> None:
+        """Queue an action inside this macrostep."""
+        self.raised = [*self.raised, (action, data)]
 
     def image(self) -> Image:
         """Return the image that replaces the old one."""
@@ -92,7 +103,7 @@ class Run:
         failures: list[Failure] = []
         chosen: list[Edge] = []
         checked: dict[int, bool] = {}
-        self.ctx._guarding = True
+        self.guarding = True
         for group in groups:
             for edge in group:
                 held = checked.get(edge.index)
@@ -102,7 +113,7 @@ class Run:
                     if edge not in chosen:
                         chosen.append(edge)
                     break
-        self.ctx._guarding = False
+        self.guarding = False
         return (self._without_conflicts(chosen) if len(chosen) > 1 else chosen), failures
 
     def _holds(self, edge: Edge, failures: list[Failure]) -> bool:
@@ -171,7 +182,7 @@ class Run:
 
     def _finish(self, index: int) -> None:
         while index > 0 and self.flow.is_done(index, self.config.active):
-            self.done_events.append(f"done.state.{self.flow.nodes[index].path}")
+            self.done_events = [*self.done_events, f"done.state.{self.flow.nodes[index].path}"]
             index = self.flow.nodes[index].parent
             if index >= 0 and self.flow.nodes[index].kind is not StateType.PARALLEL:
                 break
@@ -184,11 +195,11 @@ class Run:
             edges: list[Edge] = []
             action, data = "", None
             if self.done_events:
-                action = self.done_events.pop(0)
+                action, *self.done_events = self.done_events
             elif self.config.eventless and (edges := self.select("")[0]):
                 pass
             elif self.raised:
-                action, data = self.raised.pop(0)
+                (action, data), *self.raised = self.raised
             else:
                 return
             count += 1
@@ -220,24 +231,29 @@ class Run:
         """
         answer = None
         for name, function, params in calls:
-            self.ctx._params = params
+            self.params = params
             try:
                 answer = function(self.ctx, self.event)
             except Exception as error:
                 if self.flow.rolls_back:
                     raise self.failed(error, phase, name, index) from error
                 return self.caught(error, phase, name)
-            if answer is not None and hasattr(answer, "__await__"):
-                getattr(answer, "close", bool)()
-                raise self._failed(
-                    f"{phase} handler {name!r} is async", phase, name, index, None, todo="await flows.send_async(...)"
-                )
+            if answer is not None:
+                self.refuse_waiting(answer, phase, name, index)
         return answer
+
+    def refuse_waiting(self, answer: Any, phase: str, name: str, index: int) -> None:
+        """Raise if a handler answered with something to wait for."""
+        if hasattr(answer, "__await__"):
+            getattr(answer, "close", bool)()
+            raise self._failed(
+                f"{phase} handler {name!r} is async", phase, name, index, None, todo="await flows.send_async(...)"
+            )
 
     def caught(self, error: Exception, phase: str, name: str) -> None:
         """Turn a handler's error into the internal action `error.execution`."""
         message = f"{type(error).__name__}: {error}"
-        self.raised.append((_ERROR_ACTION, FrozenDict(phase=phase, handler=name, message=message)))
+        self.raise_(_ERROR_ACTION, FrozenDict(phase=phase, handler=name, message=message))
 
     def failed(self, error: BaseException, phase: str, name: str, index: int) -> FlowStepError:
         """Return the error that a handler's error becomes."""

@@ -20,6 +20,7 @@ from tickwright.systems.flows.components import FlowState
 from tickwright.systems.flows.context import FlowEvent
 from tickwright.systems.flows.errors import FlowError
 from tickwright.systems.flows.nodes import is_internal
+from tickwright.systems.flows.quick_step import take_quick
 from tickwright.systems.flows.results import GuardFailed, InvalidAction, InvalidState, Success, TransitionResult
 from tickwright.systems.flows.step import Image, Run, Timer, begin, choose, finish, step
 from tickwright.systems.flows.store import FlowStore
@@ -74,9 +75,14 @@ class Stepper:
         Raises:
             FlowError: a handler raised; nothing changed but the audit stream.
         """
-        table = cells.table
-        if cells.config_at[row] < 0:
+        table, at = cells.table, cells.config_at[row]
+        if at < 0:
             return self.reject(cells, row, instance, action, user, InvalidState(table.lost.get(instance, "")))
+        config = table.flow.config_list[at]
+        quick = config.quick.get(action) or table.flow.quick(config, action)
+        if quick is not None and not table.delayed:
+            event = FlowEvent.of(action, user, self.store.world.now(), data)
+            return take_quick(self, cells, row, instance, quick, event)
         image = table.image(cells, row, instance)
         if is_internal(action):
             return self.reject(cells, row, instance, action, user, InvalidAction(action, image.config.current_state))
@@ -161,6 +167,16 @@ class Stepper:
     def note_failure(self, instance: int, event: FlowEvent, error: FlowError) -> None:
         """Put a macrostep that was rolled back into the audit stream."""
         self.store.audit.append(Rejection(instance, event["action"], event["user"], event["timestamp"], error))
+
+    def committed(
+        self, cells: Cells, row: int, instance: int, image: Image, run: Run, event: FlowEvent
+    ) -> TransitionResult:
+        """Commit, and put a context that does not fit into the audit stream."""
+        try:
+            return self.commit(cells, row, instance, image, run, event)
+        except FlowError as error:
+            self.note_failure(instance, event, error)
+            raise
 
     def commit(
         self, cells: Cells, row: int, instance: int, image: Image, run: Run, event: FlowEvent

@@ -61,7 +61,7 @@ class FlowStore:
         self.answers: dict[tuple[int, str], TransitionResult] = {}
         self.locked: set[int] = set()
         self.stepping = False
-        self._table_of: dict[int, FlowTable] = {}
+        self._cells_of: dict[int, Cells | None] = {}
         self._sweep_at = _SWEEP_AT
         self.emitted = world.events.register(Emitted)
 
@@ -132,14 +132,13 @@ class FlowStore:
         Raises:
             UnknownInstanceError: there is none.
         """
-        try:
-            number = int(instance)
-        except (ValueError, TypeError):
-            number = 0
+        number = instance if type(instance) is int else _number(instance)
         entities = self.world.entities
         if number > 0 and entities.contains(number):
             index = number & 0xFFFFFFFF
-            cells = self.cells_in(entities.table_at[index])
+            cells = self._cells_of.get(entities.table_at[index])
+            if cells is None or not cells.current():
+                cells = self.cells_in(entities.table_at[index])
             if cells is not None:
                 return cells, entities.row_at[index], number
         raise UnknownInstanceError(f"no flow instance {instance!r:.80}", todo="use an id that start returned")
@@ -153,13 +152,14 @@ class FlowStore:
 
     def cells_in(self, archetype: int) -> Cells | None:
         """Return the columns of flow instances in one of the world's tables, None if it has none."""
-        table = self._table_of.get(archetype)
-        if table is None:
-            kinds = self.world.tables[archetype].by_kind
-            table = next((each for each in self.tables if each.kind in kinds), None) if FlowState in kinds else None
-            if table is not None:
-                self._table_of[archetype] = table
-        return None if table is None else table.cells_in(archetype)
+        kinds = self.world.tables[archetype].by_kind
+        if FlowState not in kinds:
+            return None
+        for table in self.tables:
+            if table.kind in kinds:
+                found = self._cells_of[archetype] = table.cells_in(archetype)
+                return found
+        return None
 
     def groups(self, ids: NDArray[np.int64]) -> Iterator[tuple[Cells | None, Where, Where]]:
         """Yield (columns, rows, places in `ids`) for each of the world's tables; None for ids that are no instances."""
@@ -281,6 +281,13 @@ class FlowStore:
         """Return whether somebody subscribed to an event; a vectorised step makes them only then."""
         dispatcher = self.world.get_resource(Dispatcher)  # type: ignore[type-abstract]
         return dispatcher is not None and dispatcher.hears(kind.event_name)
+
+
+def _number(instance: object) -> int:
+    try:
+        return int(instance)  # type: ignore[call-overload, no-any-return]
+    except (ValueError, TypeError):
+        return 0
 
 
 def as_rows(rows: NDArray[Any]) -> Where:

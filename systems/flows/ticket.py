@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tickwright.systems.flows.history import Chunk
 from tickwright.systems.flows.results import GuardFailed, InvalidAction, InvalidState, Success, TransitionResult
-
-if TYPE_CHECKING:
-    from tickwright.systems.flows.bulk import DenseStep
 
 __all__ = ["ERROR", "GUARD_FAILED", "INVALID_ACTION", "INVALID_STATE", "SUCCESS", "Ticket"]
 
@@ -22,6 +20,7 @@ _CODES: dict[type, int] = {
     InvalidAction: INVALID_ACTION,
     InvalidState: INVALID_STATE,
 }
+_Places = slice | NDArray[np.int64]
 
 
 class Ticket:
@@ -31,8 +30,6 @@ class Ticket:
         ids: int64 (N,).
         actions: one action for all, or one per id: texts, or numbers of `flows.action_codes`.
         done: whether the tick has come by.
-        columns: `status`, int8 (N,): SUCCESS, GUARD_FAILED, INVALID_ACTION, INVALID_STATE, ERROR;
-            `revision`, int32 (N,), after the step.
         reasons: the full result of actions that took the scalar step, by place.
     """
 
@@ -41,21 +38,39 @@ class Ticket:
         self.actions = actions
         self.user = user
         self.done = False
-        self.columns: dict[str, NDArray[Any]] = {
-            "status": np.full(len(ids), ERROR, np.int8),
-            "revision": np.zeros(len(ids), np.int32),
-        }
         self.reasons: dict[int, TransitionResult | Exception] = {}
         self.taken: NDArray[np.bool_] | None = None
-        self._state: NDArray[np.int32] | None = None
-        self._failure: NDArray[np.int16] | None = None
-        self._dense: list[tuple[slice | NDArray[np.int64], DenseStep]] = []
+        self._revisions: dict[int, int] = {}
+        self._chunks: list[tuple[_Places, Chunk]] = []
+        self._columns: dict[str, NDArray[Any]] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def __repr__(self) -> str:
         return f"Ticket({len(self)} actions, {'done' if self.done else 'waiting for the tick'})"
+
+    @property
+    def columns(self) -> Mapping[str, NDArray[Any]]:
+        """`status`, int8 (N,): SUCCESS, GUARD_FAILED, INVALID_ACTION, INVALID_STATE, ERROR; `revision`, int32 (N,).
+
+        Revisions are those after the step, 0 for ids that are no instances. Cost: made when first asked for after the
+        tick, O(N).
+        """
+        if self._columns is not None:
+            return self._columns
+        status: NDArray[Any] = np.full(len(self), ERROR, np.int8)
+        revision: NDArray[Any] = np.zeros(len(self), np.int32)
+        for places, chunk in self._chunks:
+            status[places] = chunk.status
+            revision[places] = np.add(chunk.revisions, np.equal(chunk.status, SUCCESS))
+        for place, result in self.reasons.items():
+            status[place] = _CODES.get(type(result), ERROR)
+            revision[place] = self._revisions.get(place, 0)
+        made = {"status": status, "revision": revision}
+        if self.done:
+            self._columns = made
+        return made
 
     def action(self, index: int) -> str:
         """Return the action of the i-th id; a number that names none of its flow's actions as text."""
@@ -64,59 +79,67 @@ class Ticket:
         given = self.actions[index]
         if isinstance(given, str):
             return given
-        dense = self._dense_of(index)
-        names = dense.flow.actions if dense is not None else []
+        found = self._find(index)
+        names = found[0].dense.flow.actions if found is not None else []
         return names[given] if 0 <= given < len(names) else str(given)
 
     def result(self, index: int) -> TransitionResult | Exception | None:
-        """Return the full result of the i-th action, as `send` would have returned or raised it; None while waiting."""
+        """Return the full result of the i-th action, as `send` returns or raises it; None while it waits."""
         if index < 0:
             index += len(self.ids)
-        found = self.reasons.get(index)
-        if found is not None:
-            return found
-        dense = self._dense_of(index)
-        if dense is None or self._state is None:
+        told = self.reasons.get(index)
+        if told is not None:
+            return told
+        found = self._find(index)
+        if found is None:
             return None
-        config = dense.flow.config_list[self._state[index]]
-        status = self.columns["status"][index]
+        chunk, at = found
+        status, _, after = chunk.outcome(at)
+        config = chunk.dense.flow.config_list[after]
         if status == SUCCESS:
             return Success(config.current_state)
-        if status == GUARD_FAILED and self._failure is not None:
-            name, reason = dense.failures[self._failure[index]]
+        if status == GUARD_FAILED:
+            name, reason = chunk.failure(at)
             return GuardFailed(name, reason, ((name, reason),))
         return InvalidAction(self.action(index), config.current_state)
 
-    def _dense_of(self, index: int) -> DenseStep | None:
-        for places, dense in self._dense:
-            inside = places.start <= index < places.stop if isinstance(places, slice) else index in places
-            if inside:
-                return dense
+    def outcome(self, index: int) -> tuple[Chunk, int, int, int]:
+        """Return (chunk, status, configuration before, configuration after) of an action stepped by columns."""
+        found = self._find(index)
+        assert found is not None
+        chunk, at = found
+        return chunk, *chunk.outcome(at)
+
+    def refused(self, limit: int) -> NDArray[np.int64]:
+        """Return the last `limit` places that were refused by columns, int64 (M,), in order."""
+        found: list[NDArray[np.int64]] = []
+        count = 0
+        for places, chunk in reversed(self._chunks):
+            if count >= limit:
+                break
+            if isinstance(chunk.status, int):
+                inside = np.arange(chunk.size if chunk.status in (GUARD_FAILED, INVALID_ACTION) else 0)
+            else:
+                inside = np.flatnonzero((chunk.status == GUARD_FAILED) | (chunk.status == INVALID_ACTION))
+            if len(inside):
+                found.append(inside + places.start if isinstance(places, slice) else places[inside])
+                count += len(inside)
+        return np.sort(np.concatenate(found))[-limit:] if found else np.empty(0, np.int64)
+
+    def _find(self, index: int) -> tuple[Chunk, int] | None:
+        for places, chunk in self._chunks:
+            if isinstance(places, slice):
+                if places.start <= index < places.stop:
+                    return chunk, index - places.start
+            elif len(at := np.flatnonzero(places == index)):
+                return chunk, int(at[0])
         return None
 
     # -- filled by the tick ------------------------------------------------------------------------------
 
-    def stepped_by(self, dense: DenseStep, places: slice | NDArray[np.int64]) -> None:
-        """Note by which arrays these places are stepped."""
-        last = self._dense[-1] if self._dense else None
-        before = last[0] if last is not None and last[1] is dense else None
-        if isinstance(before, slice) and isinstance(places, slice) and before.stop == places.start:
-            self._dense[-1] = (slice(before.start, places.stop), dense)
-            return
-        self._dense.append((places, dense))
-        if self._state is None:
-            self._state = np.zeros(len(self.ids), np.int32)
-
-    def state(self) -> NDArray[np.int32]:
-        """The configurations after the step, int32 (N,)."""
-        assert self._state is not None
-        return self._state
-
-    def failure(self) -> NDArray[np.int16]:
-        """Which failure of its flow stopped each action, int16 (N,)."""
-        if self._failure is None:
-            self._failure = np.zeros(len(self.ids), np.int16)
-        return self._failure
+    def add(self, places: _Places, chunk: Chunk) -> None:
+        """Keep what a block came to."""
+        self._chunks.append((places, chunk))
 
     def take(self, index: int) -> None:
         """Note that an action was stepped before its tick."""
@@ -126,24 +149,5 @@ class Ticket:
 
     def note(self, index: int, result: TransitionResult | Exception, revision: int) -> None:
         """Keep a scalar result."""
-        self.columns["status"][index] = _CODES.get(type(result), ERROR)
-        self.columns["revision"][index] = revision
         self.reasons[index] = result
-
-    def part(self, positions: NDArray[np.int64]) -> Ticket:
-        """Return a copy of some places, to keep when the rest is let go."""
-        actions = self.actions
-        kept = actions if isinstance(actions, str) else [actions[i] for i in positions.tolist()]
-        made = Ticket(self.ids[positions], kept, self.user)
-        made.done = self.done
-        made.columns = {name: column[positions] for name, column in self.columns.items()}
-        made._state = None if self._state is None else self._state[positions]
-        made._failure = None if self._failure is None else self._failure[positions]
-        made.reasons = {at: self.reasons[i] for at, i in enumerate(positions.tolist()) if i in self.reasons}
-        for own, dense in self._dense:
-            if isinstance(own, slice):
-                inside = np.flatnonzero((positions >= own.start) & (positions < own.stop))
-            else:
-                inside = np.flatnonzero(np.isin(positions, own))
-            made._dense.append((inside, dense))
-        return made
+        self._revisions[index] = revision
