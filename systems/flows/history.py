@@ -106,13 +106,16 @@ class Chunk:
         """Return what belongs into the history: this, or the accepted part alone where that is much smaller."""
         if isinstance(self.status, int):
             return None if self.status else self
-        moved = self.status == 0
-        count = int(np.count_nonzero(moved))
+        count = int(np.count_nonzero(self.status == 0))
         if count * 4 > self.size:
             return self
-        if not count:
-            return None
-        took = np.flatnonzero(moved)
+        return self.accepted() if count else None
+
+    def accepted(self) -> Chunk:
+        """Return the accepted part, whose `status` is 0 throughout; there must be one."""
+        if isinstance(self.status, int):
+            return self
+        took = np.flatnonzero(self.status == 0)
         ids = np.arange(self.first, self.last + 1) if self.ids is None else self.ids
         before, actions, revisions = (
             each if isinstance(each, int) else each[took] for each in (self.before, self.actions, self.revisions)

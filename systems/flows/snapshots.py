@@ -24,7 +24,7 @@ from tickwright.systems.flows.results import GuardFailed, InvalidAction, Invalid
 from tickwright.systems.flows.store import FlowStore, Queued
 from tickwright.systems.flows.structure import to_document
 from tickwright.systems.flows.table import FlowTable, column_types, defaults_of
-from tickwright.systems.flows.ticket import Ticket
+from tickwright.systems.flows.ticket import SUCCESS, Ticket
 
 __all__ = ["flows_section"]
 
@@ -138,7 +138,8 @@ def _saved(table: FlowTable) -> SavedTable:
     )
 
 
-def _saved_chunk(chunk: Chunk) -> SavedChunk:
+def _saved_chunk(kept: Chunk) -> SavedChunk:
+    chunk = kept.accepted()
     before, actions, revisions = (
         value if isinstance(value, int) else _column(value) for value in (chunk.before, chunk.actions, chunk.revisions)
     )
@@ -231,5 +232,5 @@ def _record(saved: tuple[Any, ...]) -> Any:
 
 def _chunk(table: FlowTable, saved: SavedChunk) -> Chunk:
     before, actions, revisions = (each if isinstance(each, int) else _array(each) for each in saved.columns)
-    columns: tuple[Spread, Spread, Spread] = (before, actions, revisions)
-    return Chunk(table.dense, _array(saved.ids), columns, saved.now, saved.user)
+    columns: tuple[Spread, Spread, Spread, Spread] = (before, actions, revisions, SUCCESS)
+    return Chunk(table.dense, _array(saved.ids), columns, None, saved.now, saved.user)

@@ -263,7 +263,7 @@ class FlowStore:
 
     def reset(self) -> None:
         """Forget what is queued, due, locked and answered: the world was restored."""
-        for kept in (self.queue, self.running, self.sent, self.calendar, self.answers, self.locked, self._table_of):
+        for kept in (self.queue, self.running, self.sent, self.calendar, self.answers, self.locked, self._cells_of):
             kept.clear()
 
     # -- events ------------------------------------------------------------------------------------------
