@@ -13,6 +13,7 @@ from tickwright.ecs_core.errors import TickwrightError
 from tickwright.plugins.cli import notes, plugin
 from tickwright.plugins.cli.demo.command import demo
 from tickwright.plugins.cli.doctor import doctor
+from tickwright.plugins.cli.flow import flow_app
 from tickwright.plugins.cli.generate import complete, generate, pipeline_app
 from tickwright.plugins.cli.output import fail
 from tickwright.plugins.cli.run import run
@@ -36,6 +37,7 @@ def build(*, fancy: bool = False) -> typer.Typer:
     app.command()(generate)
     app.command()(complete)
     app.command()(doctor)
+    app.add_typer(flow_app, name="flow")
     app.add_typer(pipeline_app, name="pipeline")
     app.add_typer(notes.app, name="notes")
     app.add_typer(plugin.app, name="plugin")

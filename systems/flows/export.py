@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
-from tickwright.systems.flows.definition import FlowDefinition, StateDefinition, StateType, TransitionDefinition
+from tickwright.systems.flows.compiled import CompiledFlow, Node
+from tickwright.systems.flows.nodes import Edge
+from tickwright.systems.flows.reader import read_definition
+from tickwright.systems.flows.structure import FlowDefinition, StateType
 
 __all__ = ["to_dot", "to_json", "to_mermaid"]
+
+_SHAPES = {StateType.FINAL: "doublecircle", StateType.HISTORY: "circle"}
 
 
 def to_json(definition: FlowDefinition) -> str:
@@ -17,73 +23,121 @@ def to_json(definition: FlowDefinition) -> str:
 
 
 def to_mermaid(definition: FlowDefinition) -> str:
-    """Return a Mermaid state diagram of a definition that `register` or `read_definition` returned."""
-    lines = ["stateDiagram-v2", *_inside(definition, "", "    ")]
-    return "\n".join(lines) + "\n"
+    """Return a Mermaid state diagram.
+
+    Raises:
+        FlowDefinitionError: the definition is wrong.
+
+    >>> print(to_mermaid(read_definition({"id": "d", "initial": "a", "states": {"a": {"on": {"go": "b"}}, "b": {}}})))
+    stateDiagram-v2
+        [*] --> a
+        a : a
+        a --> b : go
+        b : b
+    <BLANKLINE>
+    """
+    return _Mermaid(_compiled(definition)).text()
 
 
 def to_dot(definition: FlowDefinition) -> str:
-    """Return a Graphviz digraph: one node per state by its path, one edge per transition."""
-    lines = [f"digraph {_quoted(definition.id)} {{"]
-    for path, state in _walk(definition, ""):
-        shape = "doublecircle" if state.type is StateType.FINAL else "box"
-        lines.append(f"  {_quoted(path)} [shape={shape}];")
-    for path, state in _walk(definition, ""):
-        scope = path.rpartition(".")[0]
+    """Return a Graphviz digraph: one node per state by its path, one edge per transition, clusters for nesting.
+
+    Raises:
+        FlowDefinitionError: the definition is wrong.
+    """
+    flow = _compiled(definition)
+    lines = [f"digraph {_quoted(definition.id)} {{", *_cluster(flow, flow.nodes[0], "  ")]
+    for node in flow.nodes:
+        source = node.path or "(anywhere)"
         lines += [
-            f"  {_quoted(path)} -> {_quoted(_path(scope, path, target))} [label={_quoted(label)}];"
-            for label, target in _ways(state)
+            f"  {_quoted(source)} -> {_quoted(flow.nodes[target].path)} [label={_quoted(label)}];"
+            for label, edge in _ways(node)
+            for target in edge.targets
         ]
     return "\n".join([*lines, "}"]) + "\n"
 
 
-def _walk(state: StateDefinition, path: str) -> Iterator[tuple[str, StateDefinition]]:
-    for name, child in state.states.items():
-        inner = f"{path}.{name}" if path else name
-        yield inner, child
-        yield from _walk(child, inner)
+def _compiled(definition: FlowDefinition) -> CompiledFlow:
+    """Resolve targets; handlers are named, never called."""
+    return CompiledFlow(read_definition(definition), lambda _name, _path: _nothing)
 
 
-def _ways(state: StateDefinition) -> Iterator[tuple[str, str]]:
-    groups: list[tuple[str, tuple[TransitionDefinition, ...]]] = [*state.on.items()]
-    groups += [(f"after {delay}", each) for delay, each in state.after.items()]
-    groups += [("always", state.always), ("done", state.on_done)]
-    for label, transitions in groups:
-        for each in transitions:
-            guarded = label if each.guard is None else f"{label} [guarded]"
-            yield from ((guarded, target) for target in each.target)
+def _nothing(_ctx: Any, _event: Any) -> None:
+    """Stand for a handler."""
 
 
-def _path(scope: str, path: str, target: str) -> str:
-    if target.startswith("#"):
-        return target[1:]
-    if target.startswith("."):
-        return path + target
-    return f"{scope}.{target}" if scope else target
+def _cluster(flow: CompiledFlow, node: Node, indent: str) -> Iterator[str]:
+    if node.index:
+        shape = _SHAPES.get(node.kind, "box")
+        more = " style=rounded" if node.children else ""
+        yield f"{indent}{_quoted(node.path)} [shape={shape}{more}];"
+    if node.children and node.index:
+        yield f"{indent}subgraph {_quoted('cluster_' + node.path)} {{"
+        yield f"{indent}  label={_quoted(node.path)};"
+        for child in node.children:
+            yield from _cluster(flow, flow.nodes[child], indent + "  ")
+        yield f"{indent}}}"
+        return
+    for child in node.children:
+        yield from _cluster(flow, flow.nodes[child], indent)
 
 
-def _inside(state: StateDefinition, path: str, indent: str) -> Iterator[str]:
-    if state.initial:
-        yield f"{indent}[*] --> {_node(f'{path}.{state.initial}' if path else state.initial)}"
-    for position, (name, child) in enumerate(state.states.items()):
-        inner = f"{path}.{name}" if path else name
-        if state.type is StateType.PARALLEL and position:
-            yield f"{indent}--"
-        if child.states:
-            yield f'{indent}state "{name}" as {_node(inner)} {{'
-            yield from _inside(child, inner, indent + "    ")
+def _ways(node: Node) -> Iterator[tuple[str, Edge]]:
+    """Yield (label, transition) in the order of the document."""
+    definition = node.definition
+    delays = dict(zip((each[2] for each in node.after), definition.after, strict=True))
+    groups = [*node.on.items(), ("always", node.always)]
+    for key, edges in groups:
+        label = f"after {delays[key]}" if key in delays else "done" if key == f"done.state.{node.path}" else key
+        for edge in edges:
+            yield (f"{label} [guarded]" if edge.checks else label), edge
+
+
+class _Mermaid:
+    """Writes one diagram."""
+
+    def __init__(self, flow: CompiledFlow) -> None:
+        self.flow = flow
+        self.names: dict[int, str] = {}
+        for node in flow.nodes:
+            plain = "".join(each if each.isascii() and each.isalnum() else "_" for each in node.path) or "_"
+            taken = plain in self.names.values()
+            self.names[node.index] = f"{plain}_{node.index}" if taken else plain
+
+    def text(self) -> str:
+        """Return the diagram."""
+        root = self.flow.nodes[0]
+        lines = ["stateDiagram-v2", *self._inside(root, "    ")]
+        for label, edge in _ways(root):
+            lines += [f"    %% anywhere: {_plain(label)} --> {self.names[target]}" for target in edge.targets]
+        return "\n".join(lines) + "\n"
+
+    def _inside(self, node: Node, indent: str) -> Iterator[str]:
+        if node.kind is not StateType.PARALLEL:
+            yield from (f"{indent}[*] --> {self.names[each]}" for each in node.initial)
+        for position, index in enumerate(node.children):
+            if node.kind is StateType.PARALLEL and position:
+                yield f"{indent}--"
+            yield from self._state(self.flow.nodes[index], indent)
+
+    def _state(self, node: Node, indent: str) -> Iterator[str]:
+        name, own = self.names[node.index], node.path.rpartition(".")[2]
+        if node.children:
+            yield f'{indent}state "{_plain(own)}" as {name} {{'
+            yield from self._inside(node, indent + "    ")
             yield f"{indent}}}"
         else:
-            yield f"{indent}{_node(inner)} : {name}"
-        for label, target in _ways(child):
-            yield f"{indent}{_node(inner)} --> {_node(_path(path, inner, target))} : {label}"
-        if child.type is StateType.FINAL:
-            yield f"{indent}{_node(inner)} --> [*]"
+            yield f"{indent}{name} : {_plain(own)}{' (history)' if node.kind is StateType.HISTORY else ''}"
+        for label, edge in _ways(node):
+            yield from (f"{indent}{name} --> {self.names[target]} : {_plain(label)}" for target in edge.targets)
+        if node.kind is StateType.FINAL:
+            yield f"{indent}{name} --> [*]"
 
 
-def _node(path: str) -> str:
-    return "".join(each if each.isalnum() else "_" for each in path)
+def _plain(text: str) -> str:
+    """Return text that cannot end a line, a label or a string."""
+    return "".join("'" if c == '"' else " " if c in "\r\n;{}%" else c for c in text)
 
 
 def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'

@@ -25,3 +25,22 @@ def test_mermaid_and_dot_name_every_transition():
         assert line in mermaid
     for line in ('"a" -> "b" [label="go"]', '"b.x" -> "end" [label="up"]', '"end" [shape=doublecircle]'):
         assert line in dot
+
+
+def test_targets_are_drawn_where_they_lead():
+    document = {
+        "id": "d",
+        "initial": "a",
+        "on": {"reset": ".a"},
+        "states": {
+            "a": {"initial": "x", "states": {"x": {"on": {"go": "y", "far": "b"}}, "y": {}}, "onDone": "b"},
+            "b": {"id": "bee", "always": {"target": "#d_a", "guard": "g"}},
+            "a_x": {"id": "d_a"},
+        },
+    }
+    mermaid, dot = to_mermaid(read_definition(document)), to_dot(read_definition(document))
+    for line in ("a_x --> a_y : go", "a_x --> b : far", "a --> b : done", "b --> a_x_5 : always [guarded]"):
+        assert line in mermaid
+    assert "%% anywhere: reset --> a" in mermaid
+    assert '"b" -> "a_x" [label="always [guarded]"]' in dot
+    assert '"(anywhere)" -> "a" [label="reset"]' in dot
