@@ -27,6 +27,7 @@ PUBLIC = {
     "StepState": "generation", "AgentTask": "agents",
 }  # fmt: skip
 """Components of features that plugins may query, and the feature of each."""
+_RESERVED = frozenset({*PUBLIC, "ChildOf", "Children", "Name", "Resource", "SubscriptionHandler"})
 
 
 class ComponentNames:
@@ -51,6 +52,8 @@ class ComponentNames:
         """
         if name == "entity":
             raise PluginValueError("no component can be named 'entity': it is the column of ids")
+        if name in _RESERVED or name.startswith("FlowOf_"):
+            raise PluginValueError(f"the component '{name}' belongs to the engine")
         if (other := self._owners.get(name, owner)) != owner:
             raise PluginValueError(f"the component '{name}' belongs to the plugin '{other}'")
         found = self.named(name)

@@ -86,7 +86,6 @@ class HookDoors(Doors):
 
     def __init__(self, plugin: LoadedPlugin) -> None:
         super().__init__(plugin)
-        self._emitted = 0
         self._logged = 0
         self._call = -1
 
@@ -113,6 +112,9 @@ class HookDoors(Doors):
         if pattern is not None:
             compile_glob(text(pattern))
         plugin = self.plugin
+        texts = (event_name, label or f"#{key}", optional_text(pattern) or "", optional_text(group) or "")
+        for each in texts:
+            plugin.count_text(each)
         settings = {
             "priority": int(priority or 0),
             "pattern": optional_text(pattern),
@@ -138,20 +140,13 @@ class HookDoors(Doors):
 
     def emit(self, event: bytes, payload: Any) -> None:
         """Queue a custom event."""
-        self._count_emit()
+        self.plugin.count_emit()
         self.plugin.host.emit(text(event), decode_json(payload), owner=self.plugin.name)
-
-    def _count_emit(self) -> None:
-        self._new_call()
-        self._emitted += 1
-        limit = self.plugin.manifest.limits.emits
-        if self._emitted > limit:
-            raise PluginValueError(f"a call may emit {limit} events (limits.emits)")
 
     def _new_call(self) -> None:
         calls = self.plugin.runtime.usage.calls
         if calls != self._call:
-            self._call, self._emitted, self._logged = calls, 0, 0
+            self._call, self._logged = calls, 0
 
     def now(self) -> float:
         """Return the world's time, milliseconds since the epoch."""

@@ -53,6 +53,7 @@ class DomainDoors(Doors):
         """Queue a save for the tick."""
         if not isinstance(content, bytes):
             raise PluginValueError("the content of ctx.notes:requestSave must be a string")
+        self.plugin.count_command()
         self._notes("write").request_save(text(path), text(content))
 
     def delete(self, path: bytes, _: Any = None) -> Any:

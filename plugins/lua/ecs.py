@@ -32,8 +32,6 @@ class WorldDoors(Doors):
     def __init__(self, plugin: LoadedPlugin) -> None:
         super().__init__(plugin)
         self._staged: dict[str, type[Any]] = {}
-        self._call = -1
-        self._staged_commands = 0
 
     def doors(self) -> Mapping[str, Callable[..., Any]]:
         """Return door name -> function."""
@@ -114,6 +112,7 @@ class WorldDoors(Doors):
 
     def symbol_number(self, value: bytes) -> int:
         """Return the number of a text, a new one if it is new."""
+        self.plugin.count_text(text(value))
         return int(self.world.symbols.intern(text(value)))
 
     def _bound(self, number: Any) -> LuaSystem:
@@ -194,11 +193,7 @@ class WorldDoors(Doors):
             self._commands().remove(number, kind)
 
     def _commands(self) -> Any:
-        calls, limit = self.plugin.runtime.usage.calls, self.plugin.manifest.limits.commands
-        self._staged_commands = self._staged_commands + 1 if calls == self._call else 1
-        self._call = calls
-        if self._staged_commands > limit:
-            raise PluginValueError(f"a call may stage {limit} changes of entities (limits.commands)")
+        self.plugin.count_command()
         return self.plugin.host.commands
 
     def _alive(self, entity: Any) -> int:
@@ -223,6 +218,9 @@ class WorldDoors(Doors):
         kind = self._named(name, "write")
         if not isinstance(fields, dict):
             raise PluginValueError(f"the values of '{name}' must be a table of fields")
+        for each in info_of(kind).fields:
+            if each.kind == "symbol" and isinstance(fields.get(each.name), str):
+                self.plugin.count_text(fields[each.name])
         return self.plugin.host.components.make(kind, fields)
 
     def _insert_later(self, commands: Any, entity: int, name: str, fields: dict[str, Any]) -> None:

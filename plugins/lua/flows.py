@@ -83,7 +83,7 @@ class FlowDoors(Doors):
             "flow_log": self._log,
             "flow_context": lambda token: self.write(self._ctx(token).context()),
             "flow_set": self._set,
-            "flow_emit": lambda token, event, payload: self._ctx(token).emit(text(event), decode_json(payload)),
+            "flow_emit": self._emit,
             "flow_send": lambda token, instance, action, data: self._ctx(token).send(
                 _id(instance), text(action), decode_json(data)
             ),
@@ -114,6 +114,11 @@ class FlowDoors(Doors):
             plain = []  # an empty table is a list where it replaces one
         ctx.set_context(name, plain)
 
+    def _emit(self, token: Any, event: bytes, payload: Any) -> None:
+        ctx = self._ctx(token)
+        self.plugin.count_emit()
+        ctx.emit(text(event), decode_json(payload))
+
     def _log(self, token: Any, level: Any, message: Any) -> None:
         self._ctx(token).log(text(level), text(message))
 
@@ -142,6 +147,7 @@ class FlowDoors(Doors):
     def start(self, definition: bytes, context: Any, opts: Any) -> bytes:
         """Start an instance; return its id."""
         options = self.options(opts, "opts", ("subject", "user"))
+        self.plugin.count_command()
         started = self.manager.start(text(definition), decode_json(context), **options)
         return str(int(started)).encode()
 
@@ -153,6 +159,7 @@ class FlowDoors(Doors):
     def enqueue(self, instance: bytes, action: bytes, data: Any, opts: Any) -> None:
         """Queue an action for the next tick."""
         options = self.options(opts, "opts", ("user",))
+        self.plugin.count_command()
         self.manager.enqueue(_id(instance), text(action), decode_json(data), **options)
 
     def _send_options(self, opts: Any) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class GenerationDoors(Doors):
             "gen_count": lambda token, value: int(self._ctx(token).count_tokens(text(value))),
             "gen_get": lambda token, key: self.write(self._ctx(token).get(text(key))),
             "gen_set": lambda token, key, value: self._ctx(token).set(text(key), decode_json(value)),
-            "gen_emit": lambda token, event, payload: self._ctx(token).emit(text(event), decode_json(payload)),
+            "gen_emit": self._emit,
         }  # fmt: skip
 
     def opened(self, ctx: Any) -> int:
@@ -81,6 +81,11 @@ class GenerationDoors(Doors):
         if ctx is None:
             raise PluginValueError("this ctx was used after its handler returned")
         return ctx
+
+    def _emit(self, token: Any, event: bytes, payload: Any) -> None:
+        ctx = self._ctx(token)
+        self.plugin.count_emit()
+        ctx.emit(text(event), decode_json(payload))
 
     @property
     def manager(self) -> Any:
@@ -122,6 +127,7 @@ class GenerationDoors(Doors):
 
     def start(self, pipeline: bytes, variables: Any) -> bytes:
         """Start a run and go on; return its id."""
+        self.plugin.count_command()
         return str(int(self.manager.start(text(pipeline), decode_json(variables) or {}))).encode()
 
     def count(self, value: bytes, model: Any) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tickwright.ecs_core import Commands
+from tickwright.ecs_core import Commands, Time
 from tickwright.plugins.lua.components import ComponentNames
 from tickwright.plugins.lua.errors import PluginError, PluginLoadError, PluginRuntimeError, UnknownPluginError
 from tickwright.plugins.lua.features import feature, manager_type
@@ -416,6 +416,12 @@ class PluginHost:
         self.errors.append(error.with_traceback(None))  # which would keep a system's arrays alive
         del self.errors[:-100]
         _log.error("%s", error)
+
+    @property
+    def tick(self) -> int:
+        """The number of the world's tick."""
+        time = self.world.get_resource(Time)
+        return 0 if time is None else int(time.tick)
 
     # What plugins reach -----------------------------------------------------------------------------------------
 

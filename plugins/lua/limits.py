@@ -19,7 +19,9 @@ class Limits:
         string_mb: the longest string a library function may build.
         registrations: subscriptions, components, systems and tasks together.
         emits: events a single call may emit.
-        commands: entities a single call may spawn, despawn or change through ctx, together.
+        tick_emits: events of the plugin in one tick, whichever calls they come from.
+        commands: changes of entities, started flows and runs, and queued saves of a single call, together.
+        symbols: texts the world keeps (in symbol columns, of subscriptions) that the plugin may bring, altogether.
         depth: calls from Lua to the host and back into the same plugin, inside each other.
         strikes: calls stopped by a limit before the plugin is marked failed.
     """
@@ -31,7 +33,9 @@ class Limits:
     string_mb: float = 4.0
     registrations: int = 1_000
     emits: int = 1_000
+    tick_emits: int = 10_000
     commands: int = 100_000
+    symbols: int = 100_000
     depth: int = 12
     strikes: int = 3
 

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.plugins.lua.context import all_doors
 from tickwright.plugins.lua.engines import engine_named
-from tickwright.plugins.lua.errors import PluginError, PluginLoadError, PluginRuntimeError, split_position
+from tickwright.plugins.lua.errors import (
+    PluginError,
+    PluginLoadError,
+    PluginRuntimeError,
+    PluginValueError,
+    split_position,
+)
 from tickwright.plugins.lua.events import LuaHandlers
 from tickwright.plugins.lua.manifest import Manifest
 from tickwright.plugins.lua.registry import Registration, Registry
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LoadedPlugin"]
 
+_LONGEST_TEXT = 4_096
 _log = logging.getLogger("tickwright.plugins.lua")
 
 
@@ -49,6 +56,9 @@ class LoadedPlugin:
         self._keys: dict[int, str] = {}
         self._counter = 0
         self._told_of_copies = False
+        self._new_texts = 0
+        self._commands = (-1, 0)
+        self._emits = (-1, 0, -1, 0)
         self._handlers: dict[str, int] = {}
         self.runtime = Runtime(self.name, self.engine, manifest.limits, all_doors(self))
         self.events = LuaHandlers(self)
@@ -149,6 +159,47 @@ class LoadedPlugin:
     def failed(self) -> str:
         """Why the plugin no longer runs, or empty."""
         return self.runtime.failed
+
+    def count_emit(self) -> None:
+        """Count an event that the plugin emits.
+
+        Raises:
+            PluginValueError: more than a call, or a tick, may emit: events may call forth events.
+        """
+        limits, calls, tick = self.manifest.limits, self.runtime.usage.calls, self.host.tick
+        call, in_call, when, in_tick = self._emits
+        in_call, in_tick = (in_call if call == calls else 0) + 1, (in_tick if when == tick else 0) + 1
+        self._emits = (calls, in_call, tick, in_tick)
+        if in_call > limits.emits:
+            raise PluginValueError(f"a call may emit {limits.emits} events (limits.emits)")
+        if in_tick > limits.tick_emits:
+            raise PluginValueError(f"a tick may see {limits.tick_emits} events of a plugin (limits.tick_emits)")
+
+    def count_command(self) -> None:
+        """Count a change that a call stages: an entity, a flow, a run, a note to save.
+
+        Raises:
+            PluginValueError: more than a call may.
+        """
+        limit, calls = self.manifest.limits.commands, self.runtime.usage.calls
+        call, count = self._commands
+        self._commands = (calls, (count if call == calls else 0) + 1)
+        if self._commands[1] > limit:
+            raise PluginValueError(f"a call may stage {limit} changes of entities (limits.commands)")
+
+    def count_text(self, value: str) -> None:
+        """Count a text that the world keeps for ever once it has met it.
+
+        Raises:
+            PluginValueError: it is too long, or one too many.
+        """
+        limit = self.manifest.limits.symbols
+        if len(value) > _LONGEST_TEXT:
+            raise PluginValueError(f"a text of a symbol column is longer than {_LONGEST_TEXT} characters")
+        if self.host.world.symbols.find(value) < 0:
+            self._new_texts += 1
+            if self._new_texts > limit:
+                raise PluginValueError(f"a plugin may bring {limit} new texts into the world (limits.symbols)")
 
     # Registrations ------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from tickwright.plugins.lua.bare import BareModule
 from tickwright.plugins.lua.errors import PluginError
 from tickwright.plugins.lua.limits import Limits
 
-LIMITS = Limits(fuel=300_000, memory_mb=8, call_ms=5_000, strikes=1000)
+LIMITS = Limits(fuel=300_000, memory_mb=8, call_ms=30_000, strikes=1000)
 HEAD = "local M = {} local stash\nfunction M.init(ctx) stash = ctx end\nfunction M.attack() local ctx = stash "
 ONE = "local M = {} function M.f(x) return x + 1 end return M"
 

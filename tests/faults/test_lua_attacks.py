@@ -7,21 +7,28 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-_spec = importlib.util.spec_from_file_location("lua_attacks", Path(__file__).with_name("lua_attacks.py"))
-assert _spec is not None
-assert _spec.loader is not None
-attacks = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(attacks)
+
+def load_module(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+attacks = load_module("lua_attacks")
 
 RUNNER = Path(__file__).with_name("lua_attack_runner.py")
 
 
-def run(engine: str, bodies: dict[str, str]) -> dict[str, dict[str, object]]:
+def run(engine: str, bodies: dict[str, str], runner: Path = RUNNER) -> dict[str, dict[str, object]]:
     done = subprocess.run(
-        [sys.executable, str(RUNNER)], input=json.dumps([engine, bodies]), capture_output=True, text=True, timeout=120
+        [sys.executable, str(runner)], input=json.dumps([engine, bodies]), capture_output=True, text=True, timeout=120
     )
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     missing = list(bodies)[len(rows) :]
@@ -90,3 +97,27 @@ def test_the_hosts_own_surface_holds(name: str, host: dict[str, dict[str, object
     assert row["error"] or name in HARMLESS, row
     assert row["kind"] in ("", "fuel", "memory"), row
     assert row["bystander"] == 42
+
+
+# On a real app: columns of the world, structure, names, recursion -----------------------------------------------------
+
+ENGINE_RUNNER = Path(__file__).with_name("lua_engine_runner.py")
+engine_attacks = load_module("lua_engine_attacks")
+
+
+@pytest.fixture(scope="module")
+def on_an_app(engine: str) -> dict[str, dict[str, object]]:
+    return run(engine, {name: body for name, (body, _) in engine_attacks.ENGINE.items()}, ENGINE_RUNNER)
+
+
+@pytest.mark.parametrize("name", list(engine_attacks.ENGINE))
+def test_a_world_and_its_other_plugins_survive(name: str, on_an_app: dict[str, dict[str, object]]) -> None:
+    row = on_an_app[name]
+    assert "crash" not in row, row
+    _, told = engine_attacks.ENGINE[name]
+    assert told == "" or any(told in line for line in row["told"]), row
+    assert (row["ticks"], row["marks"], row["iterating"]) == ([8.0], [True], 0), row
+    assert row["guarded"] == (20 if name == "despawn while iterating" else 40), row
+    assert (row["status"], row["heard"]) == ("active", 6), row
+    assert row["entities"] < 15_000, row
+    assert row["symbols"] < 1_000, row

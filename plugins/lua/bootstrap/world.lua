@@ -37,7 +37,9 @@ function methods:system(name, spec)
 end
 
 function methods:query(spec)
-    return query(encode(want(spec, "table", "the query of ctx:query"), "query"))
+    local rows = query(encode(want(spec, "table", "the query of ctx:query"), "query"))
+    K.charge(100 * #rows) -- what a row costs the host
+    return rows
 end
 
 function methods:get(entity, name)

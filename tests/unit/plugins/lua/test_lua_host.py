@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tickwright.ecs_core import World as RealWorld
 from tickwright.plugins.lua.errors import PluginLoadError, PluginRuntimeError, UnknownPluginError
 from tickwright.plugins.lua.host import PluginHost
 from tickwright.plugins.lua.limits import Limits
@@ -20,22 +21,13 @@ from tickwright.systems.hooks import HookConfig, HookTable
 ENGINES = ["lua54", "luajit"]
 
 
-class World:
+class World(RealWorld):
     def __init__(self) -> None:
+        super().__init__()
         self.clock = 1_000
-        self.resources: dict[Any, Any] = {}
 
     def now(self) -> int:
         return self.clock
-
-    def has_resource(self, kind: Any) -> bool:
-        return kind in self.resources
-
-    def insert_resource(self, value: Any) -> None:
-        self.resources[type(value)] = value
-
-    def resource(self, kind: Any) -> Any:
-        return self.resources[kind]
 
 
 class Handle:

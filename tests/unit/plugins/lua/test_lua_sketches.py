@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tickwright.ecs_core import World
 from tickwright.plugins.lua.host import PluginHost
 from tickwright.systems.contracts.events import CustomEvent, NoteBeforeSave, NoteSaved, ToolAfter
 from tickwright.systems.hooks import HookConfig, HookTable
@@ -58,7 +59,8 @@ class Manager:
 class Host(PluginHost):
     def __init__(self) -> None:
         self.fake = Manager()
-        world = type("World", (), {"now": lambda world: 1234})()
+        world = World()
+        world.set_now(lambda: 1234)
         super().__init__(type("App", (), {"world": world})())
 
     def manager(self, name: str) -> Any:
