@@ -91,7 +91,7 @@ class CompiledFlow:
         elif node.kind is StateType.PARALLEL:
             node.initial = tuple(c for c in node.children if self.nodes[c].kind is not StateType.HISTORY)
         if node.kind is StateType.HISTORY and d.target:
-            node.history = tuple(self.target(node.parent, each, node.path, "target") for each in d.target)
+            node.history = tuple(self.target(node.index, each, node.path, "target") for each in d.target)
         for action, transitions in d.on.items():
             key = self._done_key(node, action)
             node.on[key] = node.on.get(key, ()) + self._edges(

@@ -128,6 +128,7 @@ class FlowManager:
         self,
         definition_id: str,
         n: int,
+        /,
         *,
         subject: str | Sequence[str] = "",
         user: str = "",

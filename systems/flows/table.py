@@ -178,6 +178,8 @@ class FlowTable:
             self.contexts[instance] = run.context
         if run.timers and not self.dense.clocked:
             self.timers[instance] = run.timers
+        if run.memory:
+            self.memories[instance] = run.memory
         if run.delayed:
             self.delayed[instance] = run.delayed
 

@@ -456,4 +456,29 @@ def test_a_type_that_an_instance_does_not_fit_is_refused_and_changes_nothing(flo
     assert flows.send(it, "go") == Success("b")
 
 
+def test_a_history_state_remembers_what_was_left_while_starting(flows):
+    inner = {"x": {"always": {"target": "#c", "guard": {"expr": "n > 0"}}}, "y": {}, "h": HISTORY | {"target": "y"}}
+    b = {"initial": "x", "states": inner, "on": {"stop": "c"}}
+    flows.register(
+        {"id": "s", "initial": "b", "context": {"n": 1}, "states": {"b": b, "c": {"id": "c", "on": {"back": "b.h"}}}},
+    )
+    it = flows.start("s")
+    assert flows.get(it).current_state == "c"
+    flows.send(it, "back")
+    assert flows.get(it).current_state == "c"  # through b.x, which was left, and not b.y
+
+
+def test_a_typed_field_may_have_any_name(flows):
+    flows.register({**simple(), "context_types": {"n": "i32"}})
+    ids = flows.start_batch("s", 2, n=[3, 4])
+    assert [flows.get(int(each)).context["n"] for each in ids] == [3, 4]
+
+
+def test_the_default_of_a_history_state_is_found_beside_it(flows):
+    b = {"initial": "x", "states": {"x": {}, "y": {}, "h": HISTORY | {"target": "y"}}}
+    flows.register({"id": "s", "initial": "a", "states": {"a": {"on": {"go": "b.h"}}, "b": b}})
+    it = flows.start("s")
+    assert flows.send(it, "go") == Success("b.y")
+
+
 HISTORY = {"type": "history"}
