@@ -141,13 +141,18 @@ def unreachable(flow: CompiledFlow) -> tuple[str, ...]:
     Cost: O(states + transitions).
     """
     entered: set[int] = set()
+    aimed_at: set[int] = set()  # what is entered on the way to a state inside it does not take its `initial`
     pending = [0]
     while pending:
         index = pending.pop()
+        if index in aimed_at:
+            continue
+        aimed_at.add(index)
         node = flow.nodes[index]
-        chain = [each for each in (index, *node.ancestors) if each not in entered]
-        pending += [] if index in entered else [*node.initial, *node.history]
-        for each in chain:
+        pending += node.initial
+        if node.kind is StateType.HISTORY:
+            pending += node.history or flow.nodes[node.parent].initial
+        for each in [each for each in (index, *node.ancestors) if each not in entered]:
             entered.add(each)
             one = flow.nodes[each]
             pending += one.initial if one.kind is StateType.PARALLEL else ()
