@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from tickwright.systems.contracts.events import RESERVED_PREFIXES
 from tickwright.systems.contracts.json import EMPTY, FrozenDict, freeze
 from tickwright.systems.flows.actions import built_in
 from tickwright.systems.flows.context import FlowEvent
 from tickwright.systems.flows.expr import compile_expr
 from tickwright.systems.flows.structure import HandlerRef, StateType
 from tickwright.systems.flows.table import exact
+from tickwright.systems.flows.testing.model_context import ModelContext
 from tickwright.systems.flows.testing.structure import Memory, Structure, Way
 
-__all__ = ["Model", "Outcome", "Shape", "TooManyMicrostepsError"]
+__all__ = ["Model", "ModelStep", "Outcome", "Shape", "TooManyMicrostepsError"]
 
 Timers = Mapping[tuple[str, int], int]
 """(state, which of its `after` entries) -> deadline in ms."""
@@ -102,7 +102,7 @@ class Model:
         full = FrozenDict({**zeros, **definition.context, **freeze(context, "context")})
         active = frozenset(self.structure.enters(set(), (), {}))
         shape = Shape(active, full)
-        step = _Step(self, shape, FlowEvent.of("", user, now, None), subject)
+        step = ModelStep(self, shape, FlowEvent.of("", user, now, None), subject)
         return step.outcome(lambda: step.enter(active))
 
     def send(
@@ -120,14 +120,14 @@ class Model:
         groups = self.structure.candidates(shape.active, action)
         if self.structure.is_done("", shape.active) or not groups:
             return Outcome("invalid_action", shape)
-        step = _Step(self, shape, FlowEvent.of(action, user, now, freeze(data, "data")), subject, instance)
+        step = ModelStep(self, shape, FlowEvent.of(action, user, now, freeze(data, "data")), subject, instance)
         ways = step.select(action)
         if not ways:
             return Outcome("guard_failed", shape, failures=tuple(step.failures))
         return step.outcome(lambda: step.take(ways))
 
 
-class _Step:
+class ModelStep:
     """One macrostep in progress."""
 
     def __init__(self, model: Model, shape: Shape, event: FlowEvent, subject: str, instance: int = -1) -> None:
@@ -143,7 +143,7 @@ class _Step:
         self.event = event
         self.user: str = event["user"]
         self.now: int = event["timestamp"]
-        self.ctx = _Context(self, subject)
+        self.ctx = ModelContext(self, subject)
         self.trace: list[tuple[str, str]] = []
         self.outbox: list[tuple[str, Any, Any]] = []
         self.failures: Failures = []
@@ -173,6 +173,7 @@ class _Step:
     # -- choosing -----------------------------------------------------------------------------------------
 
     def select(self, action: str) -> list[Way]:
+        """Return the transitions to take for an action."""
         chosen: list[Way] = []
         answers: dict[str, bool] = {}
         for ways in self.structure.candidates(self.active, action):
@@ -191,6 +192,7 @@ class _Step:
         return kept
 
     def holds(self, way: Way) -> bool:
+        """Return whether a transition's guards hold; why not is kept."""
         if self.model.decide is not None and way.guards:
             return self.model.decide(way)
         for guard in way.guards:
@@ -224,6 +226,7 @@ class _Step:
         return self.answer(value, lambda: compile_expr(value, "")[0]((self.context, self.event)))
 
     def some(self, guards: Any, source: str) -> tuple[str, str] | None:
+        """Return None if one of several guards holds."""
         first: tuple[str, str] | None = None
         raised: _GuardRaisedError | None = None
         for each in guards:
@@ -240,6 +243,7 @@ class _Step:
         return first
 
     def named(self, name: str, params: Any) -> tuple[str, str] | None:
+        """Ask a guard by name."""
         function = self.model.handlers.get(name)
         if function is None:
             return None
@@ -250,6 +254,7 @@ class _Step:
             self.ctx.guarding = False
 
     def answer(self, name: str, call: Callable[[], Any]) -> tuple[str, str] | None:
+        """Ask one guard."""
         try:
             answer = call()
         except Exception as error:
@@ -260,6 +265,7 @@ class _Step:
     # -- doing --------------------------------------------------------------------------------------------
 
     def take(self, ways: list[Way]) -> None:
+        """Leave, act, enter."""
         exited = {path for way in ways for path in self.structure.exits(self.active, way)}
         self.memory = self.structure.remembered(self.active, exited, self.memory)
         for path in self.structure.in_exit_order(exited):
@@ -278,6 +284,7 @@ class _Step:
         self.enter(entered)
 
     def enter(self, entered: set[str] | frozenset[str]) -> None:
+        """Call the entry handlers and begin the timers."""
         for path in self.structure.in_document_order(entered):
             state = self.structure.states[path]
             self.trace.append(("enter", path))
@@ -289,6 +296,7 @@ class _Step:
                 self.finish(path)
 
     def delay(self, name: str) -> int:
+        """Ask a handler for a delay, ms."""
         self.trace.append(("run", name))
         self.ctx.held, function = None, self.model.handlers.get(name)
         wait = 0 if function is None else function(self.ctx, self.event)
@@ -297,6 +305,7 @@ class _Step:
         return int(wait)
 
     def finish(self, path: str) -> None:
+        """Note what is done now that a final state is active."""
         parent = path.rpartition(".")[0]
         while parent and self.structure.is_done(parent, self.active):
             self.done.append(f"done.state.{parent}")
@@ -305,6 +314,7 @@ class _Step:
                 return
 
     def run(self, calls: tuple[HandlerRef, ...], phase: str) -> None:
+        """Call handlers in order."""
         for call in calls:
             own = call.name.startswith("flow.")
             self.trace += [] if own else [("run", call.name)]
@@ -322,6 +332,7 @@ class _Step:
                 return
 
     def settle(self) -> None:
+        """Take done events, eventless transitions and raised actions until nothing is left."""
         count = 0
         while not self.structure.is_done("", self.active):
             if self.done:
@@ -340,82 +351,3 @@ class _Step:
                 ways = self.select(action)
             if ways:
                 self.take(ways)
-
-
-class _Context:
-    """What the model gives to handlers and guards: the surface of `FlowContext`."""
-
-    def __init__(self, step: _Step, subject: str) -> None:
-        self._step = step
-        self._subject = subject
-        self.held: Any = EMPTY
-        self.guarding = False
-
-    def current_state(self) -> str:
-        return self._step.structure.current_state(self._step.active)
-
-    def context(self) -> FrozenDict:
-        return self._step.context
-
-    def set_context(self, key: str, value: Any) -> None:
-        self._changing()
-        self._step.context = FrozenDict({**self._step.context, key: freeze(value, f"context.{key}")})
-
-    def subject(self) -> str:
-        return self._subject
-
-    def current_user(self) -> str:
-        return self._step.user
-
-    def now(self) -> int:
-        return self._step.now
-
-    def params(self) -> Any:
-        return self.held
-
-    def emit(self, event: str, payload: Any = None) -> None:
-        prefix, colon, rest = event.partition(":")
-        if not (prefix and colon and rest) or prefix in RESERVED_PREFIXES:
-            raise ValueError(f"a flow cannot emit {event!r}")
-        self._out("emit", event, freeze(payload, "payload"))
-
-    def log(self, level: str, message: str) -> None:
-        self._step.outbox.append(("log", level, message))
-
-    def matches(self, path: str) -> bool:
-        return path in self._step.active
-
-    def instance(self) -> int:
-        return self._step.instance
-
-    def send(
-        self, instance: int | str, action: str, data: Any = None, *, delay_s: float = 0.0, label: str = ""
-    ) -> None:
-        step, kept = self._step, freeze(data, "data")
-        if delay_s <= 0:
-            self._out("send", int(instance), (action, kept))
-            return
-        self._changing()
-        number = max((each[1] for each in step.delayed), default=0) + 1
-        to = -1 if int(instance) == step.instance else int(instance)
-        at = step.now + round(delay_s * 1000)
-        step.delayed = (*step.delayed, (at, number, to, action, kept, label or action, step.user))
-
-    def cancel(self, label: str) -> None:
-        self._changing()
-        self._step.delayed = tuple(each for each in self._step.delayed if each[5] != label)
-
-    def raise_(self, action: str, data: Any = None) -> None:
-        self._changing()
-        self._step.raised.append((action, freeze(data, "data")))
-
-    def command(self, apply: Callable[[Any], object]) -> None:
-        self._out("command", "", apply)
-
-    def _out(self, kind: str, what: Any, value: Any) -> None:
-        self._changing()
-        self._step.outbox.append((kind, what, value))
-
-    def _changing(self) -> None:
-        if self.guarding:
-            raise PermissionError("a guard only looks")

@@ -253,18 +253,23 @@ class Structure:
         return self._reachable
 
     def _reach(self) -> set[str]:
-        seen: set[str] = set()
+        entered: set[str] = set()
+        aimed_at: set[str] = set()
         pending = [""]
         while pending:
             path = pending.pop()
-            if path in seen:
+            if path in aimed_at:
                 continue
-            seen.add(path)
+            aimed_at.add(path)
             state = self.states[path]
-            pending += self.initial(path) + self.ancestors(path)
-            pending += [self.find(path, name) for name in state.target] if state.type is StateType.HISTORY else []
-            pending += [target for ways in self.ways[path].values() for way in ways for target in way.targets]
-        return seen
+            pending += self.initial(path)
+            if state.type is StateType.HISTORY:
+                pending += [self.find(path, name) for name in state.target] or self.initial(self.ancestors(path)[0])
+            for each in {path, *self.ancestors(path)} - entered:
+                entered.add(each)
+                pending += self.children(each) if self.states[each].type is StateType.PARALLEL else []
+                pending += [target for ways in self.ways[each].values() for way in ways for target in way.targets]
+        return entered
 
     def dead_ends(self) -> tuple[str, ...]:
         """Return the reachable leaves that are not final and that nothing leads out of."""
