@@ -205,6 +205,16 @@ class App:
         """Register an event type and return its queue; types met first in a parameter are registered by it."""
         return self.world.events.register(event_type, cap=cap)
 
+    def add_component(self, *kinds: type[Any]) -> App:
+        """Make component types known before an entity has one or a system asks for one: what a snapshot is to find.
+
+        Raises:
+            ComponentError: no component, or another type has its name.
+        """
+        for kind in kinds:
+            self.world.components.number(kind)
+        return self
+
     def insert_resource(self, resource: object, as_type: Any = None, *, persistent: bool = False) -> App:
         """Insert a resource, by its type or `as_type`; `persistent` ones are part of snapshots."""
         self.world.insert_resource(resource, as_type=as_type, persistent=persistent)

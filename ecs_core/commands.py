@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from tickwright.ecs_core.component import ComponentInfo, info_of
-from tickwright.ecs_core.entity import Entity, Ids, as_ids
+from tickwright.ecs_core.entity import Entity, Ids, as_ids, check_distinct
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.storage import Values
 from tickwright.ecs_core.values import duplicate, list_columns, opened, split_components, take_values
@@ -154,7 +154,7 @@ class Commands:
         group = groups.get(key)
         if group is not None and self._order.get(entity, -1) < group.number:
             return group
-        numbers = [self._world.components.number(kind) for kind in kinds]
+        numbers = [self._world.components.usable(kind) for kind in kinds]
         infos = tuple(self._world.components.infos[number] for number in numbers)
         for place, number in enumerate(numbers):
             if number in numbers[:place]:
@@ -197,7 +197,7 @@ class Commands:
 
     def insert_batch(self, ids: Any, *components: Any) -> None:
         """Stage components for distinct entities; values are checked now."""
-        found = as_ids(ids).copy()
+        found = _distinct(ids)
         values = self._world.values_of(opened(components), len(found))
         self._barrier(Group("insert", len(self._groups), batch=(found, values)))
 
@@ -205,11 +205,11 @@ class Commands:
         """Stage taking components from distinct entities."""
         for kind in kinds:
             info_of(kind)
-        self._barrier(Group("remove", len(self._groups), kinds=kinds, batch=(as_ids(ids).copy(), [])))
+        self._barrier(Group("remove", len(self._groups), kinds=kinds, batch=(_distinct(ids), [])))
 
     def despawn_batch(self, ids: Any) -> None:
         """Stage the end of distinct entities."""
-        self._barrier(Group("despawn", len(self._groups), batch=(as_ids(ids).copy(), [])))
+        self._barrier(Group("despawn", len(self._groups), batch=(_distinct(ids), [])))
 
     def add(self, command: Callable[[World], object]) -> None:
         """Stage a call with the world, in its place among the other commands."""
@@ -285,6 +285,13 @@ class Commands:
         Raises:
             TickwrightError: a call or a batch: neither can be saved.
         """
+        if self._delayed:
+            raise TickwrightError(
+                "delayed commands inside delayed commands cannot be saved",
+                where="app.snapshot",
+                expected="one delay",
+                todo="add the delays up: commands.after(a + b)",
+            )
         for group in self._groups:
             if group.call is not None or group.batch is not None:
                 raise TickwrightError(
@@ -402,3 +409,14 @@ class Commands:
             for each in values
         ]
         return ids[alive], kept
+
+
+def _distinct(ids: Any) -> Ids:
+    """Return a copy of ids.
+
+    Raises:
+        TickwrightError: one of them is named twice: found now, not in the middle of applying.
+    """
+    found = as_ids(ids).copy()
+    check_distinct(found)
+    return found

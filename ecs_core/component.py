@@ -286,7 +286,7 @@ def make_component(
     label = name or kind.__name__
     check_name(label, "component", label)
     for each in requires:
-        info_of(each)
+        _check_default(each, label)
     if not (dataclasses.is_dataclass(kind) or issubclass(kind, msgspec.Struct)) and "__init__" not in kind.__dict__:
         kind = dataclass(slots=True)(kind)
     fields = _fields(kind, label, storage)
@@ -315,6 +315,21 @@ def make_component(
     if storage == "table":
         target.columns = classmethod(_columns)
     return kind
+
+
+def _check_default(kind: type[Any], needed_by: str) -> None:
+    """Raise ComponentError for a required component that cannot be made without values."""
+    info = info_of(kind)
+    try:
+        if info.storage in ("table", "object"):
+            info.kind()
+    except TypeError as error:
+        raise ComponentError(
+            f"component '{needed_by}' requires '{info.name}', which has no default: {error}",
+            expected="defaults for every field",
+            component=needed_by,
+            field="",
+        ) from None
 
 
 def _columns(kind: type[Any], /, **values: Any) -> Batch:
@@ -395,7 +410,7 @@ def _column_of(hint: Any) -> tuple[_Column | None, type[enum.Enum] | None]:
         if isinstance(each, _Column):
             return each, None
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
-        whole = all(isinstance(member.value, int) for member in hint)
+        whole = all(isinstance(each.value, int) and -(2**31) <= each.value < 2**31 for each in hint)
         return (_Column("int32", "enum"), hint) if whole else (None, None)
     try:
         return _PLAIN.get(hint), None

@@ -202,7 +202,11 @@ class Entities:
 
     def stale(self, entity: SupportsIndex) -> StaleEntityError:
         """Return the error that says what became of an id."""
-        number = int(entity)
+        try:
+            number = int(entity)
+        except (TypeError, ValueError):
+            what = f"{entity!r} is no entity id"
+            return StaleEntityError(what, expected="the id of a living entity", entity=0)
         index = number & _INDEX
         if 0 < index < self.used and self.generation_at[index] > number >> _SHIFT:
             what, todo = f"entity {label(number)} is gone", "ask world.contains(entity) before, or drop ids on despawn"
@@ -235,8 +239,23 @@ def as_ids(ids: Any) -> Ids:
         TickwrightError: they are no integers.
     """
     found = np.asarray(ids)
+    if found.dtype == np.float64 and isinstance(ids, list | tuple) and all(hasattr(each, "__index__") for each in ids):
+        found = np.array([each.__index__() for each in ids], np.uint64)  # NumPy makes floats of int and uint64 mixed
     if found.dtype != np.uint64:
         if found.size and found.dtype.kind not in "iu":
             raise TickwrightError(f"entity ids of dtype {found.dtype}", expected="uint64, or integers")
         found = found.astype(np.uint64)
     return found.reshape(-1)
+
+
+def check_distinct(ids: Ids) -> None:
+    """Raise TickwrightError if an id is named twice. O(N) for ids in ascending order, else a sort."""
+    if len(ids) > 1 and not (ids[1:] > ids[:-1]).all() and len(np.unique(ids)) < len(ids):
+        raise named_twice(ids)
+
+
+def named_twice(ids: Ids) -> TickwrightError:
+    """Return the error for ids of which one is named twice."""
+    values, counts = np.unique(ids, return_counts=True)
+    twice = int(values[np.argmax(counts > 1)])
+    return TickwrightError(f"entity {label(twice)} is named twice", expected="distinct ids in one batch")

@@ -163,8 +163,10 @@ class Match:
                 yield self._make(slice(int(index[start]), int(index[end - 1]) + 1))
             return
         chunk = self._make(index)
-        yield chunk
-        self._write_back(chunk if self.query.many else (chunk,), index)
+        try:
+            yield chunk
+        finally:  # also when the loop is left early: what was written before holds, as it does in a slice
+            self._write_back(chunk if self.query.many else (chunk,), index)
 
     def _write_back(self, values: tuple[Any, ...], index: NDArray[np.intp]) -> None:
         for term, value in zip(self.query.terms, values, strict=True):

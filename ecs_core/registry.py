@@ -20,6 +20,7 @@ class Components:
         self.bits: dict[int, int] = {}
         self.by_bit: list[int] = []
         self._names: dict[str, int] = {}
+        self.retired: set[int] = set()
         self.fresh: Callable[[ComponentInfo], object] = lambda _info: None
 
     def number(self, kind: type[Any]) -> int:
@@ -30,6 +31,24 @@ class Components:
         """
         found = self.numbers.get(kind)
         return self._add(kind) if found is None else found
+
+    def usable(self, kind: type[Any]) -> int:
+        """Return the number of a type that entities are to get.
+
+        Raises:
+            ComponentError: no component, or its schema was replaced by another one.
+        """
+        number = self.number(kind)
+        if number in self.retired:
+            name = self.infos[number].name
+            raise ComponentError(
+                f"component '{name}' has got another schema since",
+                expected="the type that world.register returned last",
+                todo=f'take world.component_named("{name}")',
+                component=name,
+                field="",
+            )
+        return number
 
     def _add(self, kind: type[Any]) -> int:
         info = info_of(kind)
@@ -82,12 +101,17 @@ class Components:
         return found
 
     def retire(self, number: int) -> None:
-        """Free a component's name for another type; the number stays with the old one."""
+        """Free a component's name for another type; the number stays with the old one, which nobody gets any more."""
         del self._names[self.infos[number].name]
+        self.retired.add(number)
 
     def names(self) -> list[str]:
         """Return every component's name, in the order of meeting."""
-        return [info.name for info in self.infos]
+        return [info.name for info in self.current()]
+
+    def current(self) -> list[ComponentInfo]:
+        """Return the descriptions of all but retired components, in the order of meeting."""
+        return [info for number, info in enumerate(self.infos) if number not in self.retired]
 
     def fields(self, kind: type[Any]) -> Mapping[str, FieldInfo]:
         """Return a component's columns by name; empty for objects and tags."""

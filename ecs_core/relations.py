@@ -133,6 +133,7 @@ class Relations:
                 [[source, list(targets)] for source, targets in self._targets[kind].items()],
             ]
             for kind in self._sources
+            if self._targets[kind]
         }
 
     def restore(self, saved: dict[str, Any]) -> None:

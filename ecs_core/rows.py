@@ -118,6 +118,11 @@ class RowTypes:
 # -- handles -------------------------------------------------------------------------------------
 
 
+def _is_target(info: ComponentInfo, number: int) -> bool:
+    """Return whether a field is a relation's target: others know it, so it is written by inserting the relation."""
+    return number == 0 and hasattr(info.kind, "__relation__")
+
+
 def _handle_type(info: ComponentInfo, *, writable: bool) -> type[Any]:
     """Return a subclass of the component's class whose fields are columns' cells."""
     body: dict[str, Any] = {
@@ -126,6 +131,7 @@ def _handle_type(info: ComponentInfo, *, writable: bool) -> type[Any]:
         "__qualname__": info.kind.__qualname__,
         "__doc__": info.kind.__doc__,
         "__component__": info,
+        "__new__": lambda _cls, *values, **named: info.kind(*values, **named),  # dataclasses.replace: a plain instance
         "__eq__": _equal,
         "__hash__": None,
         "__copy__": _plain,
@@ -133,7 +139,8 @@ def _handle_type(info: ComponentInfo, *, writable: bool) -> type[Any]:
         "__reduce__": lambda self: (info.kind, tuple(getattr(self, each.name) for each in info.fields)),
     }
     for number, field in enumerate(info.fields):
-        setter = _setter(info, field, number) if writable else _refuse(info, field)
+        can_write = writable and not _is_target(info, number)
+        setter = _setter(info, field, number) if can_write else _refuse(info, field)
         body[field.name] = property(_getter(field, number), setter)
     return type(info.kind.__name__, (info.kind,), body)
 
@@ -175,7 +182,7 @@ def plain_value(world: HasSymbols, info: ComponentInfo, field: FieldInfo, value:
         if field.enum_type is not None:
             return field.enum_type(value).value
         if field.dtype.kind == "f":
-            return float(value)
+            return value.__float__()  # `float` would read text
         if field.dtype.kind == "b":
             return _boolean(value)
         number = value.__index__()
@@ -212,7 +219,13 @@ def _refuse(info: ComponentInfo, field: FieldInfo) -> Callable[[Any, Any], None]
 
 
 def read_only(info: ComponentInfo, field: str) -> ReadOnlyError:
-    """Return the error for a write without Mut."""
+    """Return the error for a write without Mut, or to a relation's target."""
+    if hasattr(info.kind, "__relation__") and field in (info.fields[0].name, "values"):
+        return ReadOnlyError(
+            f"'{info.name}.{info.fields[0].name}' is a relation's target",
+            expected="the relation inserted anew",
+            todo=f"world.insert(entity, {info.name}(...)), or commands.insert: the target's side follows then",
+        )
     return ReadOnlyError(
         f"'{info.name}.{field}' is read-only here",
         expected=f"Mut[{info.name}] in the query",
@@ -257,7 +270,7 @@ class View:
 
     __slots__ = ("_arrays", "_block", "_mark", "_touch")
 
-    info: ComponentInfo
+    _info: ComponentInfo
     _arrays: list[NDArray[Any]]
     _block: NDArray[Any] | None
     _mark: Callable[[], None]
@@ -267,7 +280,7 @@ class View:
         return len(self._arrays[0])
 
     def __repr__(self) -> str:
-        return f"View({self.info.name}; {len(self)} rows)"
+        return f"View({self._info.name}; {len(self)} rows)"
 
     def set_if_changed(self, **columns: Any) -> int:
         """Write values, arrays (rows,) or scalars, only where they differ; mark and count only those rows.
@@ -280,7 +293,7 @@ class View:
         for name in columns:
             self.info.field(name)
             if not hasattr(self, "_touch"):
-                raise read_only(self.info, name)
+                raise read_only(self._info, name)
         differ = np.zeros(len(self), np.bool_)
         for name, value in columns.items():
             mine = self._arrays[names.index(name)]
@@ -296,21 +309,24 @@ class View:
     def _whole(self) -> NDArray[Any]:
         if self._block is None:
             raise ComponentError(
-                f"the fields of component '{self.info.name}' have different types",
+                f"the fields of component '{self._info.name}' have different types",
                 expected="one dtype for all fields",
                 todo="take the fields one by one",
-                component=self.info.name,
+                component=self._info.name,
                 field="values",
             )
         return self._block
 
 
 def _view_type(info: ComponentInfo, *, writable: bool) -> type[Any]:
-    body: dict[str, Any] = {"__slots__": () if writable else tuple(each.name for each in info.fields), "info": info}
+    body: dict[str, Any] = {"__slots__": () if writable else tuple(each.name for each in info.fields), "_info": info}
     if writable:
         for number, field in enumerate(info.fields):
             body[field.name] = property(_take(number), _assign(number))
         body["values"] = property(_take_whole, _assign_whole)
+        if _is_target(info, 0):
+            body[info.fields[0].name] = property(_look_at_target, _guard_target)
+            body["values"] = property(_guard_target, _guard_target)
     else:
         body["values"] = property(View._whole)
         body["__setattr__"] = _guard
@@ -335,6 +351,16 @@ def _assign(number: int) -> Callable[[Any, Any], None]:
     return assign
 
 
+def _look_at_target(self: Any) -> NDArray[Any]:
+    found: NDArray[Any] = self._arrays[0].view()
+    found.flags.writeable = False
+    return found
+
+
+def _guard_target(self: Any, _value: Any = None) -> None:
+    raise read_only(self._info, "values")
+
+
 def _take_whole(self: Any) -> NDArray[Any]:
     self._mark()
     found: NDArray[Any] = self._whole()
@@ -352,4 +378,4 @@ def _guard(self: Any, name: str, value: Any) -> None:
     if name in ("_arrays", "_block"):
         object.__setattr__(self, name, value)
     else:
-        raise read_only(self.info, name)
+        raise read_only(self._info, name)

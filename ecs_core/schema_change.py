@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tickwright.ecs_core.component import ComponentError, ComponentInfo, info_of
+from tickwright.ecs_core.rows import plain_value
 
 if TYPE_CHECKING:
     from tickwright.ecs_core.world import World
@@ -35,10 +36,11 @@ def change_schema(world: World, old: type[Any], new: type[Any]) -> type[Any]:
     number = world.components.number(old)
     world.remove_rows(ids, [number])
     world.components.retire(number)
+    world.forget_plans()
     world.components.number(new)
     for place, entity in enumerate(ids.tolist()):
         values = {name: column[place] for name, column in kept.items()}
-        world.insert(entity, _made(new, values))
+        world.insert(entity, _made(world, new, values))
     return new
 
 
@@ -55,11 +57,22 @@ def _kept(world: World, ids: Any, kind: type[Any], name: str) -> list[Any]:
     return [getattr(world.get(entity, kind), name) for entity in ids.tolist()]
 
 
-def _made(kind: type[Any], values: dict[str, Any]) -> Any:
+def _made(world: World, kind: type[Any], values: dict[str, Any]) -> Any:
     """Return an instance with the values that fit, defaults for the others."""
-    made = kind()
+    made, info = kind(), info_of(kind)
     for name, value in values.items():
         default = getattr(made, name)
-        if isinstance(value, type(default)) or (isinstance(value, int | float) and isinstance(default, int | float)):
-            setattr(made, name, type(default)(value))
+        if not (isinstance(value, type(default)) or (_is_number(value) and _is_number(default))):
+            continue
+        try:
+            kept = type(default)(value)
+            if info.storage == "table":
+                plain_value(world, info, info.field(name), kept)
+        except (ComponentError, ValueError, OverflowError):
+            continue
+        setattr(made, name, kept)
     return made
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tickwright.ecs_core.component import Batch, ComponentError, ComponentInfo
+from tickwright.ecs_core.component import Batch, ComponentInfo
 from tickwright.ecs_core.entity import Ids, label
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.lifecycle import Lifecycle, Moment
@@ -94,7 +94,7 @@ class Storage(Tables):
         seen = 0
         for each in given:
             kind = each.kind if isinstance(each, Batch) else type(each)
-            number = self.components.number(kind)
+            number = self.components.usable(kind)
             info = self.components.infos[number]
             if seen >> number & 1:
                 raise duplicate(info.name)
@@ -126,7 +126,7 @@ class Storage(Tables):
             if info.storage == "table":
                 found.append(Values(number, info, default_columns(self, info)))
             elif info.storage == "object":
-                found.append(Values(number, info, make=_default_maker(info)))
+                found.append(Values(number, info, make=info.kind))
             else:
                 found.append(Values(number, info))
         return found
@@ -428,16 +428,3 @@ def _bits(values: Any) -> int:
     for each in values:
         found |= 1 << each.number
     return found
-
-
-def _default_maker(info: ComponentInfo) -> Callable[[], Any]:
-    try:
-        info.kind()
-    except TypeError as error:
-        raise ComponentError(
-            f"the required component '{info.name}' has no default: {error}",
-            expected="defaults for every field",
-            component=info.name,
-            field="",
-        ) from None
-    return info.kind

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tickwright.ecs_core.entity import Entities, Ids, is_run, label
-from tickwright.ecs_core.errors import TickwrightError
+from tickwright.ecs_core.entity import Entities, Ids, is_run, named_twice
 from tickwright.ecs_core.registry import Components
 from tickwright.ecs_core.table import Stamp, Table
 
@@ -84,9 +83,7 @@ class Tables:
         seen = np.zeros(int(rows.max()) + 1, np.bool_)
         seen[rows] = True
         if np.count_nonzero(seen) != len(rows):
-            values, counts = np.unique(ids, return_counts=True)
-            twice = int(values[np.argmax(counts > 1)])
-            raise TickwrightError(f"entity {label(twice)} is named twice", expected="distinct ids in one batch")
+            raise named_twice(ids)
 
 
 def as_rows(numbers: NDArray[Any]) -> Rows:

@@ -109,7 +109,7 @@ class Ticker:
             runner.run()
         world.events.rotate()
         if world.delayed:
-            world.apply_due(app.time.now_ms)
+            self._apply_due(app.time.now_ms)
         if (runner := runners.get("PreUpdate")) is not None:
             runner.run()
         app.states.transition()
@@ -118,6 +118,14 @@ class Ticker:
             if (runner := runners.get(name)) is not None:
                 runner.run()
         world.end_tick()
+
+    def _apply_due(self, now_ms: int) -> None:
+        """Apply the delayed commands that are due; what fails is dropped, and the tick goes on."""
+        for commands in self.app.world.due(now_ms):
+            try:
+                commands.apply()
+            except Exception as error:
+                self.app.failures.record("delayed commands", error)
 
     def _drain(self) -> None:
         """Let in what arrived from outside: calls in order of arrival, then finished tasks by id."""

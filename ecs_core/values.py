@@ -20,6 +20,7 @@ __all__ = [
     "duplicate",
     "instance_columns",
     "list_columns",
+    "not_whole",
     "opened",
     "split_components",
     "take_values",
@@ -65,12 +66,7 @@ def take_values(info: ComponentInfo, instances: Sequence[Any], into: Sequence[li
     try:
         found = [list(map(attrgetter(field.name), instances)) for field in info.fields]
     except AttributeError as error:
-        raise ComponentError(
-            f"an instance of '{info.name}' is not whole: {error}",
-            expected="all fields set",
-            component=info.name,
-            field="",
-        ) from None
+        raise not_whole([info], [instances[0]], error) from None
     for target, values in zip(into, found, strict=True):
         target.extend(values)
 
@@ -125,9 +121,11 @@ def default_columns(world: HasSymbols, info: ComponentInfo) -> list[NDArray[Any]
 
 def _batch_field(world: HasSymbols, info: ComponentInfo, field: FieldInfo, value: Any) -> NDArray[Any]:
     if isinstance(value, np.ndarray) and value.dtype == field.dtype:
+        if field.kind in ("symbol", "enum"):
+            _check_numbers(world, info, field, value)
         return value
-    if isinstance(value, str | bytes) or np.ndim(value) == 0:
-        return np.asarray(plain_value(world, info, field, value), field.dtype)
+    if _is_scalar(value):
+        return _cast(plain_value(world, info, field, value), field)
     if field.kind in ("symbol", "enum"):
         return np.array([plain_value(world, info, field, each) for each in value], field.dtype)
     try:
@@ -140,7 +138,27 @@ def _batch_field(world: HasSymbols, info: ComponentInfo, field: FieldInfo, value
         fits = bool(given.min() >= limits.min and given.max() <= limits.max)
     if not fits and given.size:
         raise bad_value(info, field, value)
-    return given.astype(field.dtype)
+    return _cast(given, field)
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, str | bytes) or not (isinstance(value, list | tuple) or np.ndim(value))
+
+
+def _cast(value: Any, field: FieldInfo) -> NDArray[Any]:
+    """Return a checked value in its column's type; a float beyond the range of a narrower one is infinite there."""
+    with np.errstate(over="ignore"):
+        return np.asarray(value).astype(field.dtype)
+
+
+def _check_numbers(world: HasSymbols, info: ComponentInfo, field: FieldInfo, values: NDArray[Any]) -> None:
+    """Raise ComponentError for numbers that stand for no text, or for no member of the enum."""
+    if field.enum_type is not None:
+        good = np.isin(values, [each.value for each in field.enum_type])
+    else:
+        good = (values >= 0) & (values < len(world.symbols))
+    if not good.all():
+        raise bad_value(info, field, values[~good].flat[0].item())
 
 
 def split_components(components: Sequence[Any]) -> list[Any]:
@@ -172,6 +190,15 @@ def opened(components: Sequence[Any]) -> list[Any]:
     for each in components:
         found += [each] if isinstance(each, Batch) else split_components([each])
     return found
+
+
+def not_whole(infos: Sequence[ComponentInfo], instances: Sequence[Any], error: AttributeError) -> ComponentError:
+    """Return the error for an instance with a field that was never set."""
+    names = [i.name for i, each in zip(infos, instances, strict=True) for f in i.fields if not hasattr(each, f.name)]
+    name = names[0] if names else infos[0].name
+    return ComponentError(
+        f"an instance of '{name}' is not whole: {error}", expected="all fields set", component=name, field=""
+    )
 
 
 def duplicate(name: str) -> TickwrightError:

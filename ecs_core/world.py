@@ -24,7 +24,7 @@ from tickwright.ecs_core.resources import ResourceMissingError, Resources
 from tickwright.ecs_core.rows import RowTypes, View, plain_value
 from tickwright.ecs_core.storage import Storage, Values
 from tickwright.ecs_core.terms import named_terms
-from tickwright.ecs_core.values import duplicate, opened, split_components
+from tickwright.ecs_core.values import duplicate, not_whole, opened, split_components
 
 if TYPE_CHECKING:
     from tickwright.ecs_core.query import Query
@@ -137,10 +137,13 @@ class World(Storage, Resources):
             self.spawn_rows(np.array([entity], np.uint64), values)
             return
         key, infos = plan
-        rows = [
-            [plain_value(self, info, field, getattr(each, field.name)) for field in info.fields]
-            for info, each in zip(infos, components, strict=True)
-        ]
+        try:
+            rows = [
+                [plain_value(self, info, field, getattr(each, field.name)) for field in info.fields]
+                for info, each in zip(infos, components, strict=True)
+            ]
+        except AttributeError as error:
+            raise not_whole(infos, components, error) from None
         table, tick = self.table(key), self.clock.advance()
         row = table.append_one(entity)
         for kind, values_of_row in zip(kinds, rows, strict=True):
@@ -160,9 +163,10 @@ class World(Storage, Resources):
             if info is None or info.kind is not kind or info.storage != "table" or info.requires:
                 return ()
             infos.append(info)
-        numbers = [self.components.number(kind) for kind in kinds]
-        if len(set(numbers)) < len(numbers):
-            raise duplicate(infos[0].name)
+        numbers = [self.components.usable(kind) for kind in kinds]
+        for place, number in enumerate(numbers):
+            if number in numbers[:place]:
+                raise duplicate(infos[place].name)
         plan = self._plans[kinds] = (sum(1 << number for number in numbers), infos)
         return plan
 
@@ -343,6 +347,10 @@ class World(Storage, Resources):
 
         return change_schema(self, old, kind)
 
+    def forget_plans(self) -> None:
+        """Look components up again at the next spawn."""
+        self._plans.clear()
+
     def component_named(self, name: str) -> type[Any] | None:
         """Return the component of a name, None if there is none."""
         return self.components.named(name)
@@ -486,10 +494,10 @@ class World(Storage, Resources):
         self.delays += 1
         heapq.heappush(self.delayed, Delayed(self.now() + round(delay_s * 1000), self.delays, commands))
 
-    def apply_due(self, now_ms: int) -> None:
-        """Apply delayed commands whose time has come, in the order of their deadlines, then of staging."""
+    def due(self, now_ms: int) -> Iterator[Commands]:
+        """Take out delayed commands whose time has come, in the order of their deadlines, then of staging."""
         while self.delayed and self.delayed[0].due_ms <= now_ms:
-            heapq.heappop(self.delayed).commands.apply()
+            yield heapq.heappop(self.delayed).commands
 
     def end_tick(self) -> None:
         """Close the tick: removal queues drop what every reader has passed."""

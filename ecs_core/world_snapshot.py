@@ -19,8 +19,10 @@ from tickwright.ecs_core.commands import Commands, Delayed
 from tickwright.ecs_core.component import ComponentInfo, info_of
 from tickwright.ecs_core.entity import is_run
 from tickwright.ecs_core.errors import TickwrightError
+from tickwright.ecs_core.name import Name
 from tickwright.ecs_core.objects import ObjectStore
 from tickwright.ecs_core.plain import build, plain
+from tickwright.ecs_core.relations import ChildOf, Children
 from tickwright.ecs_core.table import Table
 from tickwright.ecs_core.ticks import Ticks
 
@@ -31,6 +33,7 @@ __all__ = ["SnapshotValueError", "digest_world", "load_world", "save_world"]
 
 _LENGTH = struct.Struct("<Q")
 Buffer = bytes | memoryview
+OWN_COMPONENTS = (ChildOf, Children, Name)
 _RAW, _SAME, _RUN = 0, 1, 2
 
 
@@ -79,7 +82,14 @@ def save_world(world: World) -> list[Buffer]:
     """
     arrays = _Arrays()
     entities = world.entities
-    lasting = [info for info in world.components.infos if not info.transient]
+    lasting = [info for info in world.components.current() if not info.transient]
+    tables = [_save_table(world, table, arrays) for table in world.tables if table.count]
+    objects = {info.name: _save_objects(world, info) for info in lasting if info.storage == "object"}
+    delayed = [[each.due_ms, each.order, _save_commands(each.commands)] for each in sorted(world.delayed)]
+    relations = world.relations.saved()
+    used = {name for table in tables for name in (*table["columns"], *table["bits"])}.union(
+        (name for _, _, groups in delayed for _, names, _, _ in groups for name in names), relations
+    )
     header = {
         "symbols": world.symbols.all(),
         "clock": world.clock.now,
@@ -87,11 +97,11 @@ def save_world(world: World) -> list[Buffer]:
         "used": entities.used,
         "generations": arrays.add(entities.generation[: entities.used]),
         "free": arrays.add(entities.free[: entities.free_count]),
-        "components": [_schema(info) for info in lasting],
-        "tables": [_save_table(world, table, arrays) for table in world.tables if table.count],
-        "objects": {info.name: _save_objects(world, info) for info in lasting if info.storage == "object"},
-        "relations": world.relations.saved(),
-        "delayed": [[each.due_ms, each.order, _save_commands(each.commands)] for each in sorted(world.delayed)],
+        "components": [_schema(info) for info in lasting if info.name in used],
+        "tables": tables,
+        "objects": {name: pairs for name, pairs in objects.items() if pairs},
+        "relations": relations,
+        "delayed": delayed,
         "delays": world.delays,
         "runs": {name: [run.last, run.this] for name, run in sorted(world.runs.items())},
         "arrays": arrays.specs,
@@ -188,6 +198,10 @@ def load_world(world: World, data: memoryview, unknown: list[str]) -> Callable[[
     What the world does not have, or has with other fields, is added to `unknown`.
     """
     saved = _Saved(data)
+    named = {name for name, _, _ in saved.header["components"]}
+    for own in OWN_COMPONENTS:  # nobody need mention these for a world to have them
+        if info_of(own).name in named:
+            world.components.number(own)
     for name, storage, fields in saved.header["components"]:
         kind = world.components.named(name)
         if kind is None:
@@ -318,7 +332,8 @@ def _digest_component(world: World, found: Any, name: str, group: list[Table], o
         if field.kind == "symbol":
             numbers, places = np.unique(values, return_inverse=True)
             texts = world.symbols.texts(numbers.tolist())
-            ranks = np.argsort(np.argsort(texts)) if texts else np.empty(0, np.intp)
-            found.update(msgspec.msgpack.encode(sorted(texts)))
-            values = ranks[places.reshape(-1)].astype(np.int64)
+            ordered = {text: rank for rank, text in enumerate(sorted(texts))}
+            found.update(msgspec.msgpack.encode(list(ordered)))
+            ranks = np.array([ordered[text] for text in texts], np.int64)
+            values = ranks[places.reshape(-1)]
         found.update(np.ascontiguousarray(values).data.cast("B") if len(values) else b"")
