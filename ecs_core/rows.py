@@ -289,10 +289,10 @@ class View:
             ComponentError: no such field.
             ReadOnlyError: the component was asked for without Mut.
         """
-        names = [each.name for each in self.info.fields]
+        names = [each.name for each in self._info.fields]
         for name in columns:
-            self.info.field(name)
-            if not hasattr(self, "_touch"):
+            self._info.field(name)
+            if not hasattr(self, "_touch") or _is_target(self._info, names.index(name)):
                 raise read_only(self._info, name)
         differ = np.zeros(len(self), np.bool_)
         for name, value in columns.items():

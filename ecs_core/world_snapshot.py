@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from tickwright.ecs_core.commands import Commands, Delayed
+from tickwright.ecs_core.commands import Commands, Delayed, Group
 from tickwright.ecs_core.component import ComponentInfo, info_of
 from tickwright.ecs_core.entity import is_run
 from tickwright.ecs_core.errors import TickwrightError
@@ -87,9 +87,8 @@ def save_world(world: World) -> list[Buffer]:
     objects = {info.name: _save_objects(world, info) for info in lasting if info.storage == "object"}
     delayed = [[each.due_ms, each.order, _save_commands(each.commands)] for each in sorted(world.delayed)]
     relations = world.relations.saved()
-    used = {name for table in tables for name in (*table["columns"], *table["bits"])}.union(
-        (name for _, _, groups in delayed for _, names, _, _ in groups for name in names), relations
-    )
+    used = {*relations, *(name for table in tables for name in (*table["columns"], *table["bits"]))}
+    used |= {name for each in world.delayed for group in each.commands.staged() for name in _names(group)}
     header = {
         "symbols": world.symbols.all(),
         "clock": world.clock.now,
@@ -158,12 +157,16 @@ def _save_commands(commands: Commands) -> list[Any]:
     return [
         [
             group.operation,
-            [info_of(kind).name for kind in group.kinds],
+            _names(group),
             group.ids,
             [[[plain(each) for each in column] for column in values] for values in group.values],
         ]
         for group in commands.staged()
     ]
+
+
+def _names(group: Group) -> list[str]:
+    return [info_of(kind).name for kind in group.kinds]
 
 
 # -- loading -------------------------------------------------------------------------------------
