@@ -78,6 +78,7 @@ class PluginHost:
         self._manifests: dict[str, Manifest] = {}
         self._later: list[Callable[[], None]] = []
         self.states: dict[str, Any] = {}
+        self.rounds = 0
 
     # Loading --------------------------------------------------------------------------------------------------
 
@@ -383,6 +384,7 @@ class PluginHost:
 
     def advance(self) -> None:
         """Do what was put off, take failed plugins out, resume what waits; once a tick."""
+        self.rounds = 0
         later, self._later = self._later, []
         for function in later:
             function()

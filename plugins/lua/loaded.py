@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["LoadedPlugin"]
 
 _LONGEST_TEXT = 4_096
+_MOST_ROUNDS = 48
+"""Rounds of the hook sets in a tick after which a plugin emits no more; the hooks give up the tick at 64."""
 _log = logging.getLogger("tickwright.plugins.lua")
 
 
@@ -170,6 +172,11 @@ class LoadedPlugin:
         call, in_call, when, in_tick = self._emits
         in_call, in_tick = (in_call if call == calls else 0) + 1, (in_tick if when == tick else 0) + 1
         self._emits = (calls, in_call, tick, in_tick)
+        if self.host.rounds > _MOST_ROUNDS:
+            raise PluginValueError(
+                f"events feed each other: {self.host.rounds} rounds of them in this tick",
+                expected="handlers whose events come to an end",
+            )
         if in_call > limits.emits:
             raise PluginValueError(f"a call may emit {limits.emits} events (limits.emits)")
         if in_tick > limits.tick_emits:

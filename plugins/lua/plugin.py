@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tickwright.ecs_core import App, Plugin, PostUpdate, PreUpdate, Res
+from tickwright.ecs_core import App, Plugin, PostUpdate, PreUpdate, Res, ResMut, Update
 from tickwright.plugins.lua.host import PluginHost
 from tickwright.plugins.lua.limits import Limits
 from tickwright.plugins.lua.snapshots import lua_section
+from tickwright.systems.contracts.sets import UpdateSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +51,11 @@ class LuaPlugins(Plugin):
         def flush_lua_commands(host: Res[PluginHost]) -> None:
             host.flush()
 
+        def count_rounds(host: ResMut[PluginHost]) -> None:
+            host.rounds += 1
+
         app.add_systems(PreUpdate, advance_lua_plugins)
+        app.add_systems(Update, count_rounds, in_set=UpdateSet.HOOKS_AFTER)
         app.add_systems(PostUpdate, flush_lua_commands)
 
     def _watching(self, host: PluginHost) -> Callable[[], object]:

@@ -94,6 +94,8 @@ ENGINE = {
     "Lua calls Python calls Lua": (_INIT + "function M.attack() return T.ctx.tools:call('again', {}) end", "deep"),
     "tool that calls itself": ("function M.init(ctx) T.ctx = ctx ctx.tools:register('loop', function() return ctx.tools:call('loop', {}) end) end function M.attack() T.ctx.tools:call('loop', {}) end", "deep"),
     "events that breed": ("function M.init(ctx) ctx:on('a:b', function() ctx:emit('a:b') ctx:emit('a:b') end) ctx:emit('a:b') end", ""),
+    "events that go on": ("function M.init(ctx) ctx:on('a:b', function() ctx:emit('a:b') end) ctx:emit('a:b') end", "events feed each other"),
+    "two plugins' worth of events": ("function M.init(ctx) ctx:on('a:b', function() ctx:emit('b:a') end) ctx:on('b:a', function() ctx:emit('a:b') end) ctx:emit('a:b') end", "events feed each other"),
     "events for a system that is held back": ("function M.init(ctx) T.ctx = ctx ctx:system('s', { events = 'a:b', every = 1e9, run = print }) end function M.attack() for i = 1, 900 do T.ctx:emit('a:b', i) end end", ""),
     "own flow in its own guard": ("function M.init(ctx) T.ctx = ctx end function M.g(f) return T.ctx.flows:send(T.id, 'go').type == 'success' end function M.define() return { id = 'own', initial = 'a', states = { a = { on = { go = 'b' }, guards = { go = 'g' } }, b = {} } } end function M.attack() T.id = T.ctx.flows:start('own') error(T.ctx.flows:send(T.id, 'go').reason) end", "inside"),
     "cleanup that never ends": (_INIT + "function M.cleanup() while true do end end", ""),

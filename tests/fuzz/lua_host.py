@@ -12,7 +12,7 @@ from tickwright.plugins.lua.errors import PluginError
 from tickwright.plugins.lua.limits import Limits
 from tickwright.plugins.lua.schema import objects
 
-__all__ = ["attempt", "program", "run"]
+__all__ = ["VALUES", "attempt", "call", "program", "run", "statement"]
 
 LIMITS = Limits(fuel=20_000, memory_mb=4, call_ms=5_000, strikes=1_000)
 
@@ -48,29 +48,31 @@ BLOCKS = (
 )
 
 
-def _call(rng: Random) -> str:
+def call(rng: Random) -> str:
+    """Return a random call of a library function or a method."""
     name = rng.choice(FUNCTIONS if rng.random() < 0.6 else METHODS)
     return f"{name}({', '.join(rng.choice(VALUES) for _ in range(rng.randrange(4)))})"
 
 
-def _statement(rng: Random, depth: int) -> str:
+def statement(rng: Random, depth: int) -> str:
+    """Return a random statement, with blocks up to `depth` inside each other."""
     if depth > 0 and rng.random() < 0.3:
-        body = "\n".join(_statement(rng, depth - 1) for _ in range(rng.randrange(1, 4)))
+        body = "\n".join(statement(rng, depth - 1) for _ in range(rng.randrange(1, 4)))
         return rng.choice(BLOCKS).format(value=rng.choice(VALUES), body=body)
-    call, value = _call(rng), rng.choice(VALUES)
+    made, value = call(rng), rng.choice(VALUES)
     return rng.choice((
-        f"{rng.choice(TARGETS)} = {rng.choice((call, value))}",
-        call,
-        f"pcall(function() {call} end)",
-        f"local z = {call}",
+        f"{rng.choice(TARGETS)} = {rng.choice((made, value))}",
+        made,
+        f"pcall(function() {made} end)",
+        f"local z = {made}",
         f"x = x .. {value}",
-        f"coroutine.wrap(function() {call} end)()",
+        f"coroutine.wrap(function() {made} end)()",
     ))  # fmt: skip
 
 
 def program(rng: Random) -> str:
     """Return a random plugin."""
-    body = "\n".join(_statement(rng, 3) for _ in range(rng.randrange(1, 7)))
+    body = "\n".join(statement(rng, 3) for _ in range(rng.randrange(1, 7)))
     return f"local M = {{}}\nlocal x, y = 1, {{}}\nfunction M.init(ctx)\n{body}\nend\nreturn M"
 
 
