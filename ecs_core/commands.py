@@ -16,7 +16,7 @@ import numpy as np
 from tickwright.ecs_core.component import ComponentInfo, info_of
 from tickwright.ecs_core.entity import Entity, Ids, as_ids, check_distinct
 from tickwright.ecs_core.errors import TickwrightError
-from tickwright.ecs_core.storage import Values
+from tickwright.ecs_core.preparing import Values
 from tickwright.ecs_core.values import duplicate, list_columns, opened, split_components, take_values
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from tickwright.ecs_core.entity import Entity, Ids, label
 from tickwright.ecs_core.errors import TickwrightError
 
 if TYPE_CHECKING:
-    from tickwright.ecs_core.storage import Values
+    from tickwright.ecs_core.preparing import Values
     from tickwright.ecs_core.world import World
 
 __all__ = ["ChildOf", "Children", "RelationError", "Relations", "relation"]

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tickwright.ecs_core.component import Batch, ComponentInfo
 from tickwright.ecs_core.entity import Ids, label
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.lifecycle import Lifecycle, Moment
 from tickwright.ecs_core.objects import ObjectStore
-from tickwright.ecs_core.symbols import Symbols
+from tickwright.ecs_core.preparing import Preparing, Values
 from tickwright.ecs_core.table import Table
-from tickwright.ecs_core.tables import Rows, Tables
+from tickwright.ecs_core.tables import Rows
 from tickwright.ecs_core.ticks import ChangeClock
-from tickwright.ecs_core.values import batch_columns, default_columns, duplicate, instance_columns
 
-__all__ = ["ComponentMissingError", "Storage", "StructuralChangeError", "Values"]
+__all__ = ["ComponentMissingError", "Storage", "StructuralChangeError"]
 
 Group = tuple[Table, Rows, Rows]
 InsertPlan = tuple[Table, Rows, Rows, "list[Values]"]
@@ -38,32 +35,11 @@ class ComponentMissingError(TickwrightError):
     component: str
 
 
-@dataclass(slots=True)
-class Values:
-    """One component for N entities.
-
-    Columns are arrays (N,) or () per field; an object component has N objects, one for all, or `make` for one each.
-    """
-
-    number: int
-    info: ComponentInfo
-    columns: Sequence[NDArray[Any]] = ()
-    objects: Sequence[Any] = ()
-    make: Callable[[], Any] | None = None
-
-    def object_at(self, place: int) -> Any:
-        """Return the object for the place-th entity."""
-        if self.make is not None:
-            return self.make()
-        return self.objects[0] if len(self.objects) == 1 else self.objects[place]
-
-
-class Storage(Tables):
+class Storage(Preparing):
     """Entities, tables and objects of one world."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.symbols = Symbols()
         self.clock = ChangeClock()
         self.objects = ObjectStore()
         self.lifecycle = Lifecycle()
@@ -81,55 +57,6 @@ class Storage(Tables):
                 todo="stage it: commands.spawn, insert, remove, despawn; or collect ids and change after the loop",
             )
         self.structural_changes += 1
-
-    # -- preparing values ----------------------------------------------------------------------
-
-    def values_of(self, given: Sequence[Any], count: int) -> list[Values]:
-        """Check components for `count` entities: batches, instances for all rows, or lists of instances.
-
-        Raises:
-            ComponentError: no component, given twice, or values that do not fit.
-        """
-        found: list[Values] = []
-        seen = 0
-        for each in given:
-            kind = each.kind if isinstance(each, Batch) else type(each)
-            number = self.components.usable(kind)
-            info = self.components.infos[number]
-            if seen >> number & 1:
-                raise duplicate(info.name)
-            seen |= 1 << number
-            found.append(self._values(number, info, each, count))
-        return found
-
-    def _values(self, number: int, info: ComponentInfo, given: Any, count: int) -> Values:
-        if isinstance(given, Batch):
-            return Values(number, info, batch_columns(self, given, info, count))
-        if info.storage == "object":
-            return Values(number, info, objects=(given,))
-        if info.storage == "table":
-            return Values(number, info, instance_columns(self, info, given))
-        return Values(number, info)
-
-    def missing_required(self, key: int, given: int, values: Sequence[Values]) -> list[Values]:
-        """Return defaults of the components that the values' types require and that are not there yet."""
-        found: list[Values] = []
-        queue = [kind for each in values for kind in each.info.requires]
-        while queue:
-            kind = queue.pop(0)
-            number = self.components.number(kind)
-            if (key | given) >> number & 1:
-                continue
-            given |= 1 << number
-            info = self.components.infos[number]
-            queue += info.requires
-            if info.storage == "table":
-                found.append(Values(number, info, default_columns(self, info)))
-            elif info.storage == "object":
-                found.append(Values(number, info, make=info.kind))
-            else:
-                found.append(Values(number, info))
-        return found
 
     # -- coming --------------------------------------------------------------------------------
 
