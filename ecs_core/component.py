@@ -15,12 +15,26 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar, dataclass_transform, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, dataclass_transform, overload
 
 import msgspec
 import numpy as np
 
-from tickwright.ecs_core.entity import Entity
+from tickwright.ecs_core.column_types import (
+    COLUMN_TYPES,
+    Symbol,
+    column_of,
+    f32,
+    f64,
+    i8,
+    i16,
+    i32,
+    i64,
+    u8,
+    u16,
+    u32,
+    u64,
+)
 from tickwright.ecs_core.errors import TickwrightError
 
 if TYPE_CHECKING:
@@ -72,48 +86,6 @@ class _NoDefault:
 NO_DEFAULT = _NoDefault()
 
 
-class _Column:
-    """The column type of an annotation such as `f32`."""
-
-    __slots__ = ("dtype", "kind")
-
-    def __init__(self, dtype: str, kind: str = "number") -> None:
-        self.dtype = np.dtype(dtype)
-        self.kind = kind
-
-    def __repr__(self) -> str:
-        return str(self.dtype)
-
-
-f32: TypeAlias = Annotated[Any, _Column("float32")]
-f64: TypeAlias = Annotated[Any, _Column("float64")]
-i8: TypeAlias = Annotated[Any, _Column("int8")]
-i16: TypeAlias = Annotated[Any, _Column("int16")]
-i32: TypeAlias = Annotated[Any, _Column("int32")]
-i64: TypeAlias = Annotated[Any, _Column("int64")]
-u8: TypeAlias = Annotated[Any, _Column("uint8")]
-u16: TypeAlias = Annotated[Any, _Column("uint16")]
-u32: TypeAlias = Annotated[Any, _Column("uint32")]
-u64: TypeAlias = Annotated[Any, _Column("uint64")]
-Symbol: TypeAlias = Annotated[str, _Column("int32", "symbol")]
-"""Text that repeats: a `str` on instances, an int32 of `world.symbols` in columns."""
-
-COLUMN_TYPES: Mapping[str, _Column] = {
-    **{name: typing.cast(Any, alias).__metadata__[0] for name, alias in (
-        ("f32", f32), ("f64", f64), ("i8", i8), ("i16", i16), ("i32", i32), ("i64", i64),
-        ("u8", u8), ("u16", u16), ("u32", u32), ("u64", u64), ("symbol", Symbol),
-    )},
-    "bool": _Column("bool"),
-    "entity": _Column("uint64", "entity"),
-}  # fmt: skip
-"""What a schema may name, by the names used in it."""
-
-_PLAIN = {
-    bool: COLUMN_TYPES["bool"],
-    int: COLUMN_TYPES["i64"],
-    float: COLUMN_TYPES["f64"],
-    Entity: COLUMN_TYPES["entity"],
-}
 _RESERVED = frozenset({"columns", "values", "entity"})
 
 
@@ -349,7 +321,7 @@ def _fields(kind: type[Any], label: str, storage: Storage | None) -> tuple[Field
     hints = _hints(kind, label)
     found: list[FieldInfo] = []
     for each in dataclasses.fields(kind):
-        spec, enum_type = _column_of(hints.get(each.name))
+        spec, enum_type = column_of(hints.get(each.name))
         if spec is None or each.default_factory is not MISSING:
             if storage == "table":
                 raise ComponentError(
@@ -403,19 +375,6 @@ def _callers_names(kind: type[Any]) -> dict[str, Any]:
             found = {**frame.f_locals, **found}
         frame = frame.f_back
     return found
-
-
-def _column_of(hint: Any) -> tuple[_Column | None, type[enum.Enum] | None]:
-    for each in getattr(hint, "__metadata__", ()):
-        if isinstance(each, _Column):
-            return each, None
-    if isinstance(hint, type) and issubclass(hint, enum.Enum):
-        whole = all(isinstance(each.value, int) and -(2**31) <= each.value < 2**31 for each in hint)
-        return (_Column("int32", "enum"), hint) if whole else (None, None)
-    try:
-        return _PLAIN.get(hint), None
-    except TypeError:
-        return None, None
 
 
 def check_name(name: str, what: str, label: str) -> None:
