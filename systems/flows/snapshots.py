@@ -181,7 +181,7 @@ def _place(store: FlowStore, saved: Saved, known: list[tuple[FlowTable, SavedTab
     for table, each in known:
         current = table.flow
         same = each.content_hash == current.content_hash
-        flow = current.unnumbered() if same else CompiledFlow(read_definition(each.definition), lambda _n, _p: _gone)
+        flow = current.unnumbered() if same else CompiledFlow(read_definition(each.definition), _no_handler)
         _fill(table, flow, each)
         if not same:
             rebind(table, current)
@@ -193,8 +193,10 @@ def _place(store: FlowStore, saved: Saved, known: list[tuple[FlowTable, SavedTab
         store.remember(instance, key, result)
 
 
-def _gone(*_: Any) -> None:
-    """Stand for a handler of a definition that has changed: its instances move on before any is called."""
+def _no_handler(name: str, path: str) -> Callable[..., Any]:
+    """Resolve a handler of a definition that has changed: its instances move on before any is called."""
+    del name, path
+    return lambda *_: None
 
 
 def _fill(table: FlowTable, flow: CompiledFlow, saved: SavedTable) -> None:
