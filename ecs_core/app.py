@@ -14,7 +14,8 @@ from tickwright.ecs_core.clock import Clock, SystemClock
 from tickwright.ecs_core.events import DEFAULT_CAP, EventQueue
 from tickwright.ecs_core.inbox import Inbox
 from tickwright.ecs_core.observers import Observer, On, observed_type
-from tickwright.ecs_core.plugin import EngineContext, Plugin, PluginError, PluginGroup
+from tickwright.ecs_core.plugin import EngineContext, Plugin, PluginGroup
+from tickwright.ecs_core.plugins_of_app import Plugins
 from tickwright.ecs_core.policy import ErrorPolicy, Failures
 from tickwright.ecs_core.probe import Probe
 from tickwright.ecs_core.pump import Pump
@@ -93,13 +94,11 @@ class App:
         self.ticker = Ticker(self)
         self.pump = Pump(self, self.world.events.register(AppExit).reader("app.run"))
         self.plugin_context: Callable[[App, str], Any] = EngineContext
-        self._plugins: dict[str, Plugin] = {}
+        self._plugins = Plugins(self)
         self._releases: list[Callable[[str], object]] = []
         self._resources_of: dict[str, list[Any]] = {}
-        self._fresh: list[Plugin] = []
         self.sections: list[Section] = []
         self._at_close: list[Callable[[], object]] = []
-        self._adding = 0
         self._owner = ""
         for resource in (self.time, FixedTime(), self.tasks, self.failures, self.probe.diagnostics):
             self.world.insert_resource(resource)
@@ -113,17 +112,7 @@ class App:
         Raises:
             PluginError: a name that is taken; whatever `build` or `init` raises, with the plugin's name as a note.
         """
-        self._adding += 1
-        try:
-            for each in plugins:
-                for plugin in each if isinstance(each, PluginGroup) else (each,):
-                    self._build(plugin)
-        finally:
-            self._adding -= 1
-        if not self._adding:
-            fresh, self._fresh = self._fresh, []
-            for plugin in fresh:
-                self._call(plugin, "init", plugin.init)
+        self._plugins.add(plugins)
         return self
 
     def add_systems(
@@ -265,14 +254,7 @@ class App:
         Raises:
             PluginError: no plugin of that name.
         """
-        plugin = self._plugins.get(name)
-        if plugin is None:
-            raise PluginError(f"no plugin {name!r}", expected=", ".join(self._plugins) or "none is added", plugin=name)
-        try:
-            self._call(plugin, "cleanup", plugin.cleanup)
-        finally:
-            del self._plugins[name]
-            self.release(name)
+        self._plugins.remove(name)
 
     def release(self, owner: str) -> None:
         """Take out everything registered under `owner`: systems, observers, states, resources, tasks."""
@@ -302,7 +284,7 @@ class App:
     @property
     def plugins(self) -> tuple[str, ...]:
         """Names of the plugins, in the order of adding."""
-        return tuple(self._plugins)
+        return self._plugins.names
 
     def schedule(self, label: ScheduleLabel) -> Schedule:
         """Return a schedule: `.graph()`, `.ambiguities()`, `.shuffle_seed`."""
@@ -426,12 +408,7 @@ class App:
         """Clean plugins up in reverse order, cancel every task, and refuse further use. Twice is once."""
         if self.ticker.closed:
             return
-        errors: list[Exception] = []
-        for plugin in reversed(list(self._plugins.values())):
-            try:
-                self._call(plugin, "cleanup", plugin.cleanup)
-            except Exception as error:
-                errors.append(error)
+        errors = self._plugins.clean_up()
         self.ticker.closed = True
         self.tasks.close()
         for end in self._at_close:
@@ -460,30 +437,7 @@ class App:
 
     def __repr__(self) -> str:
         systems = sum(len(schedule.entries) for schedule in self.schedules)
-        return f"App(tick={self.time.tick}, {systems} systems, {len(self._plugins)} plugins)"
-
-    def _build(self, plugin: Plugin) -> None:
-        name = plugin.name
-        if name in self._plugins:
-            raise PluginError(f"plugin {name!r} is added already", todo="give one of the two another name", plugin=name)
-        self._plugins[name] = plugin
-        try:
-            with self.owner(name):
-                plugin.build(self)
-        except Exception as error:
-            error.add_note(f"while building plugin {name!r}")
-            del self._plugins[name]
-            self.release(name)
-            raise
-        self._fresh.append(plugin)
-
-    def _call(self, plugin: Plugin, what: str, call: Callable[[Any], object]) -> None:
-        try:
-            with self.owner(plugin.name):
-                call(self.plugin_context(self, plugin.name))
-        except Exception as error:
-            error.add_note(f"in {what} of plugin {plugin.name!r}")
-            raise
+        return f"App(tick={self.time.tick}, {systems} systems, {len(self.plugins)} plugins)"
 
     def _observer(self, fn: Callable[..., Any], entity: Entity | None, priority: int) -> Observer:
         trigger: On[Any] = On()
