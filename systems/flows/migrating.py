@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tickwright.systems.contracts.events import FlowFinished, FlowTransitioned
-from tickwright.systems.contracts.json import FrozenDict, freeze
+from tickwright.systems.contracts.json import FrozenDict, JsonValueError, freeze
 from tickwright.systems.flows.cells import Cells
 from tickwright.systems.flows.compiled import Config
 from tickwright.systems.flows.errors import FlowError
@@ -61,7 +61,10 @@ def plan_migration(
         config = table.flow.config(frozenset(table.flow.enter_set((target,), set(), {})))
     context = table.context(cells, row, number)
     if context_fn is not None:
-        context = freeze(context_fn(dict(context)), "context")
+        try:
+            context = freeze(context_fn(dict(context)), "context")
+        except JsonValueError as error:
+            raise FlowError(error.what, where=error.where, expected=error.expected) from error
         if not isinstance(context, FrozenDict):
             raise FlowError("the new context is no object", expected="context_fn returns a dict")
         context = FrozenDict({**{name: table.defaults[name] for name in table.types}, **context})
