@@ -111,10 +111,11 @@ def test_mapped_order_and_merges_do_not_depend_on_who_ends_first(
     assert second.values == {"last": numbers[-1]}  # two branches set one variable: the later branch wins, always
 
 
-FAULTS = st.sampled_from(["ok", "ok", "server", "busy", "busy_long", "denied", "late"])
+FAULTS = st.sampled_from(["ok", "server", "late", "late", "busy", "busy_long", "denied"])
 
 
-@given(st.lists(FAULTS, min_size=1, max_size=12), st.integers(0, 4), st.integers(0, 2**20), BACKENDS, st.booleans())
+@settings(max_examples=150)
+@given(st.lists(FAULTS, min_size=1, max_size=8), st.integers(0, 4), st.integers(0, 2**20), BACKENDS, st.booleans())
 def test_retries_are_bounded_under_every_schedule(
     faults: list[str], max_retries: int, seed: int, backend: str, streaming: bool
 ) -> None:
@@ -149,6 +150,8 @@ def test_retries_are_bounded_under_every_schedule(
     asked = {name: sum(step == name for what, step, *_ in model.log if what == "begin") for name in "ab"}
     for name, step in result.steps.items():
         assert asked[name] == step.attempts <= max_retries + 1
+    if streaming:
+        assert "late" not in calls[:-1]  # its first piece was delivered: nothing may be asked again
     if result.status == "done":
         assert result.final_result in ("fine", "some")
     else:
@@ -230,9 +233,10 @@ def test_a_bucket_lets_no_more_through_than_its_rate(per_min: int, steps: list[t
             if bucket.wait_ms(now, 1.0) == 0:
                 bucket.take(now, 1.0)
                 taken.append(now)
-    for start in taken:
-        within = sum(start <= at < start + 60_000 for at in taken)
-        assert within <= per_min + max(1.0, per_min / 60) + 1e-6
+    burst = max(1.0, per_min / 60)
+    for first, start in enumerate(taken):
+        for last in range(first, len(taken)):
+            assert last - first + 1 <= (taken[last] - start) * per_min / 60_000 + burst + 1e-6
 
 
 @given(st.integers(1, 600), st.integers(1, 50))
