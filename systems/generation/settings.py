@@ -94,7 +94,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     max_concurrency: int = 64
     starts_per_tick: int = 256
-    plans_per_tick: int = 1024
+    plans_per_tick: int = 256
     output_reserve: int = 1024
     kept_runs: int = 10_000
     cached_answers: int = 1024
