@@ -74,6 +74,17 @@ class Task:
         if self._spawned_by is not None:
             self._spawned_by(self._cancel_scope)
 
+    @property
+    def scope(self) -> anyio.CancelScope:
+        """The scope the task runs in, for its own deadline; from inside the task only."""
+        assert self._scope is not None  # it is there before the task's function is called
+        return self._scope
+
+    @property
+    def cancelling(self) -> bool:
+        """Whether somebody asked it to stop."""
+        return self._cancelling
+
     def _cancel_scope(self) -> None:
         if self._scope is not None:
             self._scope.cancel()
@@ -114,6 +125,7 @@ class Tasks:
         *args: Any,
         name: str = "",
         on_done: OnDone | None = None,
+        on_start: Callable[[Task], object] | None = None,
     ) -> Task:
         """Start `await fn(*args)` beside the ticks.
 
@@ -122,6 +134,7 @@ class Tasks:
             args: its arguments.
             name: for diagnostics; the function's name if empty.
             on_done: called as `on_done(world, TaskResult)` on the tick's thread, in First of a later tick.
+            on_start: called with the task before it can run, for a function that needs to know it.
 
         Raises:
             TaskError: the app is closed.
@@ -132,6 +145,8 @@ class Tasks:
         self.started += 1
         task = Task(self.started, label, on_done, self.owner)
         self._live[task.id] = task
+        if on_start is not None:
+            on_start(task)
         self._spawn(task, partial(self._run, task, fn, args))
         return task
 
@@ -197,7 +212,7 @@ class Tasks:
             TaskError: it would wait for ever.
         """
         waiting = [self._live[i].name for i in self._loop_tasks if i in self._live]
-        if waiting and _in_event_loop():
+        if waiting and _event_loop():
             raise TaskError(
                 "a blocking wait inside the event loop that the task runs on would never end",
                 where=f"task {waiting[0]!r}",
@@ -205,10 +220,11 @@ class Tasks:
             )
 
     def _spawn(self, task: Task, run: Callable[[], Awaitable[None]]) -> None:
-        if self._on_loop and _in_event_loop():
+        library = _event_loop() if self._on_loop else ""
+        if library:
             self._loop_tasks.add(task.id)
-            task._spawned_by = soon_caller()
-            _spawn_here(run, task.name)
+            task._spawned_by = _soon_caller(library)
+            _spawn_here(run, task.name, library)
             return
         if self._portal is None:
             self._portal_context = start_blocking_portal(self.backend)
@@ -234,7 +250,11 @@ class Tasks:
 
 def soon_caller() -> Callable[[Callable[[], Any]], object]:
     """Return a thread-safe function that has the running event loop call something soon."""
-    if sniffio.current_async_library() == "trio":
+    return _soon_caller(sniffio.current_async_library())
+
+
+def _soon_caller(library: str) -> Callable[[Callable[[], Any]], object]:
+    if library == "trio":
         import trio
 
         return trio.lowlevel.current_trio_token().run_sync_soon
@@ -243,17 +263,17 @@ def soon_caller() -> Callable[[Callable[[], Any]], object]:
     return asyncio.get_running_loop().call_soon_threadsafe
 
 
-def _in_event_loop() -> bool:
+def _event_loop() -> str:
+    """Return the library of the running event loop, empty if none runs."""
     try:
-        sniffio.current_async_library()
+        return sniffio.current_async_library()
     except sniffio.AsyncLibraryNotFoundError:
-        return False
-    return True
+        return ""
 
 
-def _spawn_here(run: Callable[[], Awaitable[None]], name: str) -> None:
+def _spawn_here(run: Callable[[], Awaitable[None]], name: str, library: str) -> None:
     """Start a task on the running event loop that outlives the caller; it catches its own errors."""
-    if sniffio.current_async_library() == "trio":
+    if library == "trio":
         import trio
 
         trio.lowlevel.spawn_system_task(run, name=name)

@@ -32,12 +32,14 @@ class Attempt:
         seq: the number of the last piece, where the provider numbers them.
         delivered: a chunk has reached a listener, so the question cannot be asked again.
         outcome: how the task ended, once it has.
+        late: the error of a stage that took too long, which ended the task.
     """
 
     __slots__ = (
         "buffer",
         "delivered",
         "finish",
+        "late",
         "model",
         "outcome",
         "parts",
@@ -60,6 +62,25 @@ class Attempt:
         self.seq = 0
         self.task: Task | None = None
         self.outcome: TaskResult | None = None
+        self.late: ProviderTimeoutError | None = None
+
+    def bind(self, task: Task) -> None:
+        """Keep the task that asks."""
+        self.task = task
+
+    def take(self, delta: Delta) -> str:
+        """Keep one piece, and return its text; a numbered piece that was sent before is dropped."""
+        if delta.seq:
+            if delta.seq <= self.seq:
+                return ""
+            self.seq = delta.seq
+        if delta.usage is not None:
+            self.usage = delta.usage
+        if delta.finish:
+            self.finish = delta.finish
+        if delta.text:
+            self.parts.append(delta.text)
+        return delta.text
 
     @property
     def text(self) -> str:
@@ -70,47 +91,33 @@ class Attempt:
 async def ask(attempt: Attempt) -> None:
     """Ask the model, and keep what it says in the attempt.
 
-    One cancel scope keeps all four timeouts: its deadline moves with the stages. Time that the ticks take to make
-    room counts for the total only.
+    The scope that the task runs in keeps all four timeouts: its deadline moves with the stages. Time that the ticks
+    take to make room counts for the total only. A stage that took too long is left in `attempt.late`.
 
     Raises:
-        ProviderError: whatever the provider raised; ProviderTimeoutError: a stage that took too long.
+        ProviderError: whatever the provider raised.
     """
-    request = attempt.request
-    answer = attempt.model.provider.stream(request)
-    stages = _Stages(request, anyio.current_time())
+    assert attempt.task is not None  # bound by `on_start`
+    scope, buffer = attempt.task.scope, attempt.buffer
+    answer = attempt.model.provider.stream(attempt.request)
+    stages = _Stages(attempt.request, anyio.current_time())
+    scope.deadline = stages.deadline
     ended = False
     try:
-        with anyio.CancelScope(deadline=stages.deadline) as scope:
-            async for delta in answer:
-                await _take(attempt, delta, stages, scope)
-            ended = True
-        if scope.cancelled_caught:
-            raise stages.error()
+        async for delta in answer:
+            text = attempt.take(delta)
+            if text and buffer is not None:
+                if buffer.full:
+                    scope.deadline = stages.pause()
+                await buffer.put(text)
+            if not delta.finish and (text or not stages.connected):
+                scope.deadline = stages.move(anyio.current_time(), answered=bool(text))
+        ended = True
     finally:
         if not ended:
+            if scope.cancel_called and not attempt.task.cancelling and anyio.current_time() >= stages.deadline:
+                attempt.late = stages.error()
             await _closed(answer)
-
-
-async def _take(attempt: Attempt, delta: Delta, stages: _Stages, scope: anyio.CancelScope) -> None:
-    if delta.seq:
-        if delta.seq <= attempt.seq:
-            return  # sent twice
-        attempt.seq = delta.seq
-    if delta.usage is not None:
-        attempt.usage = delta.usage
-    if delta.finish:
-        attempt.finish = delta.finish
-    text = delta.text
-    if text:
-        attempt.parts.append(text)
-        buffer = attempt.buffer
-        if buffer is not None:
-            if buffer.full:
-                scope.deadline = stages.pause()
-            await buffer.put(text)
-    if text or not stages.connected:
-        scope.deadline = stages.move(anyio.current_time(), answered=bool(text))
 
 
 class _Stages:

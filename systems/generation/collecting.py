@@ -32,7 +32,9 @@ def collect_answers(board: Board, chance: Any) -> None:
             continue  # a reply after the run was cancelled
         _account(board, attempt)
         assert attempt.outcome is not None
-        if attempt.outcome.cancelled:
+        if attempt.late is not None:
+            _failed(board, step, attempt.late, chance)
+        elif attempt.outcome.cancelled:
             board.cancel(step.run, "the task was cancelled from outside")
         elif attempt.outcome.error is not None:
             _failed(board, step, attempt.outcome.error, chance)

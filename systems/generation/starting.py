@@ -109,7 +109,9 @@ def _start(board: Board, step: Step, dispatcher: Dispatcher | None, tasks: Tasks
     step.attempts += 1
     step.status = Status.RUNNING
     board.entities.touch(step)
-    attempt.task = tasks.start(ask, attempt, name=f"step {step.node.id}", on_done=partial(board.arrive, attempt))
+    tasks.start(
+        ask, attempt, name=f"step {step.node.id}", on_done=partial(board.arrive, attempt), on_start=attempt.bind
+    )
 
 
 def _prepare(board: Board, step: Step, dispatcher: Dispatcher | None) -> bool:
