@@ -21,7 +21,7 @@ import numpy as np
 from tickwright.ecs_core.clock import ManualClock
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.events import EventBatch, EventQueue
-from tickwright.ecs_core.plain import build, plain, type_name
+from tickwright.ecs_core.plain import build, pack, plain, type_name, unpack
 from tickwright.ecs_core.world_snapshot import digest_world, load_world, save_world
 
 if TYPE_CHECKING:
@@ -192,11 +192,11 @@ def _load_states(app: App, body: bytes, unknown: list[str]) -> Callable[[], None
 
 def _save_resources(app: App) -> bytes:
     found = {type_name(kind): plain(value) for kind, value in app.world.persistent_resources().items()}
-    return msgspec.msgpack.encode(dict(sorted(found.items())))
+    return pack(dict(sorted(found.items())))
 
 
 def _load_resources(app: App, body: bytes, unknown: list[str]) -> Callable[[], None]:
-    saved = msgspec.msgpack.decode(body, type=dict[str, Any])
+    saved = unpack(body, dict[str, Any])
     kinds = {type_name(kind): kind for kind in app.world.persistent_resources()}
     unknown += [f"resource {name}" for name in saved if name not in kinds]
     values = [(kinds[name], build(kinds[name], value)) for name, value in saved.items() if name in kinds]
@@ -219,7 +219,7 @@ def _queues(app: App) -> dict[str, EventQueue[Any]]:
 
 
 def _save_queues(app: App) -> bytes:
-    return msgspec.msgpack.encode([_queue_data(name, queue) for name, queue in sorted(_queues(app).items())])
+    return pack([_queue_data(name, queue) for name, queue in sorted(_queues(app).items())])
 
 
 def _queue_data(name: str, queue: EventQueue[Any]) -> tuple[Any, ...]:
@@ -242,7 +242,7 @@ def _queue_data(name: str, queue: EventQueue[Any]) -> tuple[Any, ...]:
 def _load_queues(app: App, body: bytes, unknown: list[str]) -> Callable[[], None]:
     kinds = _queues(app)
     loaded: list[tuple[EventQueue[Any], int, int, dict[str, int], list[Any]]] = []
-    for name, start, overflowed, cursors, chunks in msgspec.msgpack.decode(body, type=list[tuple[Any, ...]]):
+    for name, start, overflowed, cursors, chunks in unpack(body, list[tuple[Any, ...]]):
         queue = kinds.get(name)
         if queue is None:
             unknown += [f"event {name}"] if chunks else []

@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["build", "plain", "type_name"]
+__all__ = ["build", "pack", "plain", "type_name", "unpack"]
 
 _KNOWN = (msgspec.Struct, dict, list, str, int, float, bytes)
+_ODD_TEXT = 1  # text with lone surrogates, as bytes that were no UTF-8 are read; MessagePack has no form for it
 
 
 def type_name(kind: Any) -> str:
@@ -18,12 +19,15 @@ def type_name(kind: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as plain data; objects without a msgspec form as the dict of their attributes."""
+    """Return a value as plain data; objects without a msgspec form as the dict of their attributes.
+
+    An object inside that msgspec does not know is asked for its `__plain__()`.
+    """
     if dataclasses.is_dataclass(value) or isinstance(value, _KNOWN):
-        return msgspec.to_builtins(value, builtin_types=(bytes,))
+        return _builtins(value)
     names = [name for base in type(value).__mro__ for name in getattr(base, "__slots__", ())]
     attributes = {name: getattr(value, name) for name in names} | getattr(value, "__dict__", {})
-    return {name: msgspec.to_builtins(each, builtin_types=(bytes,)) for name, each in attributes.items()}
+    return {name: _builtins(each) for name, each in attributes.items()}
 
 
 def build(kind: Any, data: Any) -> Any:
@@ -34,3 +38,48 @@ def build(kind: Any, data: Any) -> Any:
     for name, each in data.items():
         setattr(value, name, each)
     return value
+
+
+def pack(value: Any, *, ordered: bool = False) -> bytes:
+    """Return plain data as MessagePack; any text can be in it; `ordered` sorts the keys of dicts."""
+    order: Any = "deterministic" if ordered else None
+    try:
+        return msgspec.msgpack.encode(value, order=order)
+    except UnicodeEncodeError:
+        return msgspec.msgpack.encode(_without_surrogates(value), order=order)
+
+
+def unpack(data: Any, kind: Any = Any) -> Any:
+    """Return what `pack` was given, checked against a type."""
+    return msgspec.msgpack.decode(data, type=kind, ext_hook=_text)
+
+
+def _builtins(value: Any) -> Any:
+    return msgspec.to_builtins(value, builtin_types=(bytes,), enc_hook=_ask)
+
+
+def _ask(value: Any) -> Any:
+    ask = getattr(value, "__plain__", None)
+    if ask is None:
+        raise TypeError(f"a {type(value).__name__} has no plain form")
+    return ask()
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return msgspec.msgpack.Ext(_ODD_TEXT, value.encode("utf-8", "surrogatepass"))
+        return value
+    if isinstance(value, dict):
+        return {_without_surrogates(key): _without_surrogates(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_surrogates(each) for each in value]
+    return value
+
+
+def _text(code: int, data: memoryview) -> str:
+    if code != _ODD_TEXT:
+        raise ValueError(f"unknown extension {code}")
+    return bytes(data).decode("utf-8", "surrogatepass")

@@ -21,7 +21,7 @@ from tickwright.ecs_core.entity import is_run
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.name import Name
 from tickwright.ecs_core.objects import ObjectStore
-from tickwright.ecs_core.plain import build, plain
+from tickwright.ecs_core.plain import build, pack, plain, unpack
 from tickwright.ecs_core.relations import ChildOf, Children
 from tickwright.ecs_core.table import Table
 from tickwright.ecs_core.ticks import Ticks
@@ -105,7 +105,7 @@ def save_world(world: World) -> list[Buffer]:
         "runs": {name: [run.last, run.this] for name, run in sorted(world.runs.items())},
         "arrays": arrays.specs,
     }
-    packed = msgspec.msgpack.encode(header)
+    packed = pack(header)
     return [_LENGTH.pack(len(packed)), packed, *arrays.buffers]
 
 
@@ -177,7 +177,7 @@ class _Saved:
 
     def __init__(self, data: memoryview) -> None:
         (length,) = _LENGTH.unpack_from(data)
-        self.header: dict[str, Any] = msgspec.msgpack.decode(data[_LENGTH.size : _LENGTH.size + length])
+        self.header: dict[str, Any] = unpack(data[_LENGTH.size : _LENGTH.size + length])
         self._starts: list[int] = []
         position = _LENGTH.size + length
         for dtype, count, kind in self.header["arrays"]:
@@ -322,7 +322,7 @@ def digest_world(world: World) -> bytes:
         found.update(info.name.encode() + ids.tobytes())
         if info.storage == "object":
             values = [plain(each) for each in world.objects.get_all(ids.tolist(), info.kind)]
-            found.update(msgspec.msgpack.encode(values, order="deterministic"))
+            found.update(pack(values, ordered=True))
     return found.digest()
 
 
@@ -336,7 +336,7 @@ def _digest_component(world: World, found: Any, name: str, group: list[Table], o
             numbers, places = np.unique(values, return_inverse=True)
             texts = world.symbols.texts(numbers.tolist())
             ordered = {text: rank for rank, text in enumerate(sorted(texts))}
-            found.update(msgspec.msgpack.encode(list(ordered)))
+            found.update(pack(list(ordered)))
             ranks = np.array([ordered[text] for text in texts], np.int64)
             values = ranks[places.reshape(-1)]
         found.update(np.ascontiguousarray(values).data.cast("B") if len(values) else b"")
