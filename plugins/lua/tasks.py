@@ -82,7 +82,8 @@ class LuaTasks:
 
             task.answer = (True, msgspec.to_builtins(event, str_keys=True))
 
-        subscription = self._host.hooks.on(event, heard, pattern=pattern, once=True, owner=task.plugin.name)
+        hooks, owner = self._host.hooks, task.plugin.name
+        subscription = hooks.on(event, heard, pattern=pattern, once=True, transient=True, owner=owner)
         task.release.append(subscription.off)
 
     def advance(self) -> None:

@@ -27,6 +27,7 @@ class Subscription:
         name: what reports call the handler.
         pattern: a glob over the event's subject; empty for none.
         fail_closed: a failure of this before-handler cancels.
+        transient: left out of snapshots: something running made it for itself.
         occurrence: how many of this owner, event and name were made before; tells them apart in snapshots.
     """
 
@@ -40,6 +41,7 @@ class Subscription:
     name: Symbol = ""
     pattern: Symbol = ""
     fail_closed: bool = False
+    transient: bool = False
     occurrence: i32 = 0
 
 

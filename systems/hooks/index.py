@@ -22,7 +22,7 @@ class Entry:
 
     __slots__ = (
         "batch", "call", "ctx", "entity", "event", "fail_closed", "glob", "group", "key", "label", "live",
-        "occurrence", "once", "order", "owner", "plain", "timing",
+        "occurrence", "once", "order", "owner", "plain", "timing", "transient",
     )  # fmt: skip
 
     def __init__(self, event: str, call: Any, *, order: tuple[int, int], entity: int = 0) -> None:
@@ -40,6 +40,7 @@ class Entry:
         self.live = True
         self.key = 0
         self.occurrence = 0
+        self.transient = False
         self.timing = EventTiming.AFTER
         self.batch: BatchHandler | None = None
         self.plain = True

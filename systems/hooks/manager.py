@@ -73,7 +73,9 @@ class Hooks:
         self.errors = HookErrors()
         self.rounds = Rounds()
         self._table = HookTable(self.errors, self.now)
-        self.rows = SubscriptionRows(world, self._table, self.context)
+        self.rows = SubscriptionRows(
+            world, self._table, self.context, lambda: bool(world.current_owner) or not app.ticker.started
+        )
         self._table.calls_ended = self.rows.end
         self._table.start_task = self._start_task
         self._contexts: dict[str, HookContext] = {}
@@ -95,6 +97,7 @@ class Hooks:
         group: str | None = None,
         desc: str | None = None,
         fail_closed: bool | None = None,
+        transient: bool = False,
         owner: str = "",
         key: int = 0,
     ) -> SubscriptionHandle:
@@ -109,13 +112,21 @@ class Hooks:
             group: a name for `off(group=...)`.
             desc: what reports call the handler.
             fail_closed: whether a failure of this before-handler cancels; None: for saves and deletes of notes.
+            transient: leave it out of snapshots: what made it is running, and does not come back with a restore.
             owner: the plugin this belongs to; the one that is being built, if not given.
+            key: what a BatchHandler knows the handler by.
 
         Raises:
             UnknownEventError, GlobError, HandlerError: see there; nothing is subscribed.
         """
         config = HookConfig(
-            priority=priority, pattern=pattern, once=once, group=group, desc=desc, fail_closed=fail_closed
+            priority=priority,
+            pattern=pattern,
+            once=once,
+            group=group,
+            desc=desc,
+            fail_closed=fail_closed,
+            transient=transient,
         )
         return self.subscribe(event, handler, config, owner=owner, key=key)
 
@@ -155,6 +166,7 @@ class Hooks:
     def release(self, owner: str) -> None:
         """End all of an owner's subscriptions and forget the events it declared."""
         self.off(owner=owner)
+        self.rows.release(owner)
         self._contexts.pop(owner, None)
         for name in [name for name, declared_by in self._declared.items() if declared_by == owner]:
             del self._declared[name]

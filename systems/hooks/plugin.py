@@ -14,6 +14,7 @@ from tickwright.systems.hooks.components import Subscription, SubscriptionHandle
 from tickwright.systems.hooks.errors import HookCycleError
 from tickwright.systems.hooks.manager import Hooks
 from tickwright.systems.hooks.rounds import MAX_ROUNDS
+from tickwright.systems.hooks.saved import hooks_section
 
 __all__ = ["HooksPlugin", "follow_subscriptions", "has_events", "tell_after", "tell_before"]
 
@@ -44,6 +45,7 @@ class HooksPlugin(Plugin):
         if not app.world.has_resource(Handlers):
             app.insert_resource(Handlers())
         app.on_release(hooks.release)
+        app.sections.append(hooks_section(app.world, hooks.rows))
         app.plugin_context = lambda _, owner: hooks.context(owner)
         sets = (UpdateSet.HOOKS_BEFORE, UpdateSet.COMMIT, UpdateSet.HOOKS_AFTER)
         app.configure_sets(Update, *sets, UpdateSet.FLOWS, UpdateSet.GENERATION, chained=True)

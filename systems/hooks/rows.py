@@ -33,13 +33,23 @@ class SubscriptionRows:
         world: where the entities are.
         table: where the entries are in force.
         context: gives an owner's context.
+        building: whether what is subscribed now is part of the app as built: by a plugin, or before the first tick.
 
     Attributes:
         entries: by entity.
         made: how many subscriptions there ever were, by key.
+        built: the handlers of the app as built, ended or not, by key and occurrence.
     """
 
-    def __init__(self, world: World, table: HookTable, context: Callable[[str], HookContext]) -> None:
+    def __init__(
+        self,
+        world: World,
+        table: HookTable,
+        context: Callable[[str], HookContext],
+        building: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.built: dict[tuple[Key, int], Entry] = {}
+        self._building = building
         self.entries: dict[int, Entry] = {}
         self.made: Counter[Key] = Counter()
         self._world = world
@@ -49,11 +59,29 @@ class SubscriptionRows:
         for kind in (Subscription, SubscriptionHandler):
             world.on_remove(kind, lambda _, ids: self._gone(ids))
 
-    def add(self, entry: Entry) -> None:
-        """Put a new entry in force and make its entity; inside of a query's loop the entity follows after it."""
+    @property
+    def sequence(self) -> int:
+        """The number of the newest subscription."""
+        return self._table.sequence
+
+    @sequence.setter
+    def sequence(self, number: int) -> None:
+        self._table.sequence = number
+
+    def add(self, entry: Entry, *, renumbered: bool = False) -> None:
+        """Put a new entry in force and make its entity; inside of a query's loop the entity follows after it.
+
+        Args:
+            entry: as the table made it.
+            renumbered: give it the next sequence number: it comes from before a restore.
+        """
+        if renumbered:
+            self._table.sequence += 1
+            entry.order = (entry.order[0], self._table.sequence)
         entry.ctx = self._context(entry.owner)
-        entry.occurrence = self.made[key_of(entry)]
-        self.made[key_of(entry)] += 1
+        self._count(entry)
+        if self._building() and not entry.transient:
+            self.built[key_of(entry), entry.occurrence] = entry
         entry.entity = self._staged.spawn(_row(entry), SubscriptionHandler(entry.call, entry.glob, entry.key))
         self.entries[entry.entity] = entry
         self._table.add(entry)
@@ -65,6 +93,33 @@ class SubscriptionRows:
             self._table.remove(entry)
             self._staged.despawn(entry.entity)
             self.settle()
+
+    def begin_anew(self, kept: Iterable[Entry], fresh: Iterable[Entry]) -> None:
+        """Forget everything, for a restored world; of the entries that are not used again, batches are told."""
+        used = {id(entry) for entry in (*kept, *fresh)}
+        for entry in self.entries.values():
+            self._table.index.remove(entry)
+            if entry.batch is not None and id(entry) not in used:
+                entry.batch.release(entry.key)
+        self.entries.clear()
+        self.made.clear()
+        self._staged = Commands(self._world)
+
+    def bind(self, entity: int, row: Subscription, entry: Entry) -> None:
+        """Put a restored row in force: what it says, with the handler of `entry`, which stays the same object."""
+        made = self._entry_of(row, SubscriptionHandler(entry.call, None, entry.key), fresh=False)
+        made.entity, made.occurrence = entity, row.occurrence
+        for name in Entry.__slots__:
+            setattr(entry, name, getattr(made, name))
+        self._staged.insert(entity, SubscriptionHandler(entry.call, entry.glob, entry.key))
+        self.settle()
+        self.entries[entity] = entry
+        self._table.add(entry)
+
+    def release(self, owner: str) -> None:
+        """Forget the handlers of an owner, whose subscriptions have ended."""
+        for known in [known for known in self.built if known[0][0] == owner]:
+            del self.built[known]
 
     def settle(self) -> None:
         """Apply what was staged inside of a query's loop."""
@@ -84,14 +139,18 @@ class SubscriptionRows:
                 continue
             made.entity = entity
             if entry is None:
-                made.occurrence = self.made[key_of(made)]
-                self.made[key_of(made)] += 1
+                self._count(made)
             else:
                 made.occurrence = entry.occurrence
                 self._table.index.remove(entry)
             self.entries[entity] = made
             self._table.add(made)
             _write(row, made)
+
+    def _count(self, entry: Entry) -> None:
+        if not entry.transient:
+            entry.occurrence = self.made[key_of(entry)]
+            self.made[key_of(entry)] += 1
 
     def _entry_of(self, row: Subscription, handler: SubscriptionHandler, *, fresh: bool) -> Entry:
         config = HookConfig(
@@ -101,6 +160,7 @@ class SubscriptionRows:
             group=row.group or None,
             desc=row.name or None,
             fail_closed=row.fail_closed or (None if fresh else False),
+            transient=row.transient,
         )
         entry = self._table.entry(row.event, handler.handler, config, key=handler.key, sequence=row.sequence)
         entry.owner = row.owner
@@ -132,6 +192,7 @@ def _row(entry: Entry) -> Subscription:
         pattern=entry.glob.text if entry.glob is not None else "",
         fail_closed=entry.fail_closed,
         occurrence=entry.occurrence,
+        transient=entry.transient,
     )
 
 

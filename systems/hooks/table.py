@@ -67,7 +67,7 @@ class HookTable:
         self.sequence = max(self.sequence, sequence) if sequence else self.sequence + 1
         entry = Entry(event, handler, order=(int(config.priority), sequence or self.sequence))
         entry.timing, entry.glob = timing, glob
-        entry.once = config.once
+        entry.once, entry.transient = config.once, config.transient
         entry.group = config.group or ""
         entry.batch, entry.key = batch, key
         entry.plain = batch is None and not config.once

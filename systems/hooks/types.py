@@ -62,6 +62,7 @@ class HookConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         group: a name to unsubscribe several by.
         desc: shown in reports instead of the handler's own name.
         fail_closed: a raising before-handler cancels; None means only for saves and deletes of notes.
+        transient: leave it out of snapshots: what made it is running, and does not come back with a restore.
     """
 
     event: str = ""
@@ -71,6 +72,7 @@ class HookConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     group: str | None = None
     desc: str | None = None
     fail_closed: bool | None = None
+    transient: bool = False
 
 
 class HookResult(msgspec.Struct, frozen=True):
