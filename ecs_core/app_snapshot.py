@@ -224,8 +224,10 @@ def _save_queues(app: App) -> bytes:
 
 def _queue_data(name: str, queue: EventQueue[Any]) -> tuple[Any, ...]:
     chunks: list[Any] = []
-    for first, chunk in queue.chunks(queue.start):
-        skip = max(0, queue.start - first)
+    # what every reader has passed waits only to be dropped
+    start = max(queue.start, min((reader.cursor for reader in queue.readers), default=queue.start))
+    for first, chunk in queue.chunks(start):
+        skip = max(0, start - first)
         if isinstance(chunk, EventBatch):
             columns = {
                 key: (column.dtype.str, np.ascontiguousarray(column[skip:]).tobytes())
@@ -233,10 +235,22 @@ def _queue_data(name: str, queue: EventQueue[Any]) -> tuple[Any, ...]:
             }
             chunks.append([len(chunk) - skip, columns])
         else:
-            chunks.append([plain(event) for event in chunk[skip:]])
-            chunks[-1] = [-1, chunks[-1]]
+            chunks.append([-1, [_plain_event(name, event) for event in chunk[skip:]]])
     cursors = {reader.name: reader.cursor for reader in queue.readers}
-    return name, queue.start, queue.overflowed, cursors, chunks
+    return name, start, queue.overflowed, cursors, chunks
+
+
+def _plain_event(name: str, event: Any) -> Any:
+    try:
+        return plain(event)
+    except (TypeError, AttributeError) as error:
+        raise AppSnapshotError(
+            f"a queued event cannot be saved: {error}",
+            where=f"event {name}",
+            expected="dataclasses, structs and plain data",
+            todo="send plain data, tick until it is heard, or give its class `transient = True`",
+            unknown=[],
+        ) from None
 
 
 def _load_queues(app: App, body: bytes, unknown: list[str]) -> Callable[[], None]:

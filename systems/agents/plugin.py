@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tickwright.ecs_core import App, Plugin, PreUpdate, World
 from tickwright.systems.agents.manager import Agents
+from tickwright.systems.agents.saved import agents_section
 from tickwright.systems.contracts.events import Emitted
 from tickwright.systems.contracts.ticks import TickThread
 
@@ -24,6 +25,7 @@ class AgentsPlugin(Plugin):
         agents = Agents(app.world, TickThread(app))
         app.insert_resource(agents)
         app.on_release(agents.release)
+        app.sections.append(agents_section(app.world, agents))
         app.add_systems(PreUpdate, expire_tasks)
 
 

@@ -5,7 +5,7 @@ A feature publishes with `emit(world, event)`; the hooks feature drains the queu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from functools import reduce
 from operator import or_
@@ -39,6 +39,7 @@ __all__ = [
     "NoteDeleted",
     "NoteParsed",
     "NoteSaved",
+    "ParsedBlock",
     "PipelineBeforeStep",
     "PipelineChunk",
     "PipelineFailed",
@@ -114,13 +115,34 @@ class NoteDeleted(HookEvent, frozen=True, kw_only=True, tag="note:deleted"):
     path: str
 
 
+class ParsedBlock(msgspec.Struct, frozen=True):
+    """One block of a note's body.
+
+    Attributes:
+        kind: `heading`, `paragraph`, `list`, `quote`, `code`, `table`, `rule` or `html`.
+        text: its source text.
+        line, end_line: first line, and the line after its last, from 1, counted in the whole note.
+        level: of a heading, 1 to 6, else 0.
+        info: a code block's language, or "".
+        id: its `^id`, or "".
+    """
+
+    kind: str
+    text: str
+    line: int
+    end_line: int
+    level: int = 0
+    info: str = ""
+    id: str = ""
+
+
 class NoteParsed(HookEvent, frozen=True, kw_only=True, tag="note:parsed"):
     """A note's text was parsed; `blocks` are its blocks in document order."""
 
     event_name: ClassVar[str] = "note:parsed"
     subject_field: ClassVar[str] = "path"
     path: str
-    blocks: Any = ()
+    blocks: Sequence[ParsedBlock] = ()
 
 
 class ToolBefore(HookEvent, frozen=True, kw_only=True, tag="tool:before"):

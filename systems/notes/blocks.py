@@ -9,28 +9,9 @@ from typing import Any, overload
 
 import msgspec
 
+from tickwright.systems.contracts.events import ParsedBlock
+
 __all__ = ["Blocks", "ParsedBlock", "parse_blocks"]
-
-
-class ParsedBlock(msgspec.Struct, frozen=True):
-    """One block of a note's body.
-
-    Attributes:
-        kind: `heading`, `paragraph`, `list`, `quote`, `code`, `table`, `rule` or `html`.
-        text: its source text.
-        line, end_line: first line, and the line after its last, from 1, counted in the whole note.
-        level: of a heading, 1 to 6, else 0.
-        info: a code block's language, or "".
-        id: its `^id`, or "".
-    """
-
-    kind: str
-    text: str
-    line: int
-    end_line: int
-    level: int = 0
-    info: str = ""
-    id: str = ""
 
 
 _KINDS = {
@@ -121,6 +102,10 @@ class Blocks(Sequence[ParsedBlock]):
 
     def __hash__(self) -> int:
         return hash(self._all())
+
+    def __plain__(self) -> list[Any]:
+        """Return the blocks as plain data, as snapshots keep them."""
+        return [msgspec.to_builtins(block) for block in self]
 
     def __repr__(self) -> str:
         return f"Blocks({len(self)})" if self._found is not None else "Blocks(not parsed yet)"

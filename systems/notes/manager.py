@@ -47,7 +47,7 @@ class Notes:
         self.requests = world.events.register(NoteRequest).reader("notes")
         self._undone: list[NoteDecision] = []
         self._tickets: dict[int, SaveTicket] = {}
-        self._asked = 0
+        self.asked = 0
 
     @property
     def store(self) -> NoteStore:
@@ -179,6 +179,18 @@ class Notes:
         self._steps.rows.settle()
         return news
 
+    def resume(self, *, asked: int) -> list[str]:
+        """Go on in a restored world, and return the paths of notes that differ from its rows: edits from outside.
+
+        Args:
+            asked: how many requests were ever queued there, so that no ticket is told of another's.
+        """
+        self.asked = max(self.asked, asked)
+        self._tickets.clear()
+        news = self._steps.resume()
+        self._steps.rows.settle()
+        return news
+
     # asking
 
     def get(self, path: str) -> NoteText | None:
@@ -260,9 +272,9 @@ class Notes:
         return outcome
 
     def _request(self, request: NoteRequest) -> SaveTicket:
-        self._asked += 1
-        ticket = self._tickets[self._asked] = SaveTicket()
-        self._world.send(msgspec.structs.replace(request, ticket=self._asked))
+        self.asked += 1
+        ticket = self._tickets[self.asked] = SaveTicket()
+        self._world.send(msgspec.structs.replace(request, ticket=self.asked))
         return ticket
 
     def _must_exist(self, path: str) -> None:

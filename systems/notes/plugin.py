@@ -10,6 +10,7 @@ from tickwright.systems.contracts.ports import LinkSource
 from tickwright.systems.contracts.sets import UpdateSet
 from tickwright.systems.contracts.ticks import RoundWork
 from tickwright.systems.notes.manager import Notes
+from tickwright.systems.notes.saved import notes_section
 
 __all__ = ["NotesPlugin", "ask_about_notes", "commit_notes"]
 
@@ -31,6 +32,7 @@ class NotesPlugin(Plugin):
         notes = Notes(app.world)
         app.insert_resource(notes)
         app.insert_resource(notes, as_type=LinkSource)
+        app.sections.append(notes_section(notes))
         RoundWork.of(app.world).waiting["notes"] = lambda: not notes.requests.is_empty()
         app.configure_sets(Update, UpdateSet.HOOKS_BEFORE, UpdateSet.COMMIT, chained=True)
         app.add_systems(Update, ask_about_notes, in_set=UpdateSet.HOOKS_BEFORE)

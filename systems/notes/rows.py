@@ -79,20 +79,26 @@ class NoteRows:
         self._lead_elsewhere([path for path in alive if path not in new])
         self._written.update((path, records[path]) for path in alive)
 
-    def adopt(self) -> None:
-        """Take the place of everything: the rows of a restored world are those of the notes they name."""
+    def adopt(self) -> dict[str, int]:
+        """Take the rows of a restored world for the notes they name; return path -> hash."""
         self.entities.clear()
         self._written.clear()
         self._dirty.clear()
         self._orphans.clear()
-        records = self._catalog.records
-        for entity, row in self._world.query(Query[tuple[Entity, Note]]).rows():
-            self.entities[row.path] = entity
-            record = records.get(row.path)
-            if record is not None and record.hash == row.hash:
-                self._written[row.path] = record
-        self.mark([*self.entities, *records])
-        self._write_matter(sorted(self._written))
+        rows = list(self._world.query(Query[tuple[Entity, Note]]).rows())
+        self.entities.update((row.path, entity) for entity, row in rows)
+        return {row.path: row.hash for _, row in rows}
+
+    def compare(self) -> None:
+        """Pass over the notes whose rows say what the catalogue says, when rows are written next."""
+        same: list[str] = []
+        for path, entity in self.entities.items():
+            record, row = self._catalog.records.get(path), self._world.get(entity, Note)
+            if record is not None and (row.hash, row.modified_ms) == (record.hash, record.modified_ms):
+                self._written[path] = record
+                same.append(path)
+        self.mark([*self.entities, *self._catalog.records])
+        self._write_matter(same)
 
     def _drop(self, owners: Sequence[Entity], *, notes: Sequence[Entity]) -> None:
         if not owners:

@@ -190,6 +190,32 @@ class NoteSteps:
             )
         return parse_note(path, data, modified_ms)
 
+    def resume(self) -> list[str]:
+        """Make the catalogue that of a restored store, and the rows that of the catalogue.
+
+        Returns:
+            What the restored rows did not know, which is told of as well. A store that is no part of the snapshot was
+            read when the app was built.
+        """
+        known = self.rows.adopt()
+        if self.store is self.memory:
+            self.catalog.reset(each for path in self.memory.paths() for each in self._readable(path))
+        self.rows.compare()
+        news = [path for path, record in sorted(self.catalog.records.items()) if known.pop(path, None) != record.hash]
+        for path in news:
+            record, text, found = self.read(path)
+            self._tell(record, text, found)
+        for path in sorted(known):
+            emit(self._world, NoteDeleted(path=path))
+        return sorted([*news, *known])
+
+    def _readable(self, path: str) -> list[tuple[NoteRecord, str]]:
+        try:
+            return [self.read(path)[:2]]
+        except NoteReadError as error:
+            _LOG.error("%s", error)
+            return []
+
     def refresh_one(self, path: str, *, present: bool) -> bool:
         """Take in what the store says of a note, and return whether that is news; a failed read is logged."""
         known = self.catalog.records.get(path)
@@ -213,6 +239,9 @@ class NoteSteps:
 
     def _parsed(self, record: NoteRecord, text: str, found: Scan) -> None:
         self.catalog.put(record, text)
+        self._tell(record, text, found)
+
+    def _tell(self, record: NoteRecord, text: str, found: Scan) -> None:
         emit(self._world, NoteSaved(path=record.path))
         emit(self._world, NoteParsed(path=record.path, blocks=Blocks(text, found.body_start)))
 

@@ -48,6 +48,14 @@ class MemoryStore:
         data, modified_ms = self._entry(path)
         return len(data), modified_ms
 
+    def all(self) -> list[tuple[str, bytes, int]]:
+        """Return every note as (path, bytes, modified in ms), sorted."""
+        return [(path, *self._files[path]) for path in self.paths()]
+
+    def replace_all(self, notes: Iterable[tuple[str, bytes, int]]) -> None:
+        """Keep these notes and no others."""
+        self._files = {path: (data, modified_ms) for path, data, modified_ms in notes}
+
     def _entry(self, path: str) -> tuple[bytes, int]:
         if path not in self._files:
             raise FileNotFoundError(path)

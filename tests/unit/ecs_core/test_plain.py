@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tickwright.ecs_core import App, Symbol, component
+from tickwright.ecs_core.app_snapshot import AppSnapshotError
 from tickwright.ecs_core.plain import build, pack, plain, unpack
 
 texts = st.text(st.characters(), max_size=5)  # lone surrogates included
@@ -67,3 +68,13 @@ def test_bytes_that_are_no_utf_8_survive_in_symbols_and_queues() -> None:
 def test_foreign_extensions_are_refused() -> None:
     with pytest.raises(ValueError, match="unknown extension 7"):
         unpack(msgspec.msgpack.encode(msgspec.msgpack.Ext(7, b"")))
+
+
+def test_a_queued_event_that_cannot_be_saved_is_named_until_it_is_heard() -> None:
+    with App() as app:
+        reader = app.add_event(Sent).reader("test")
+        app.world.send(Sent("x", object()))
+        with pytest.raises(AppSnapshotError, match="a object has no plain form .event .*Sent"):
+            app.snapshot()
+        reader.clear()
+        app.snapshot()
