@@ -88,6 +88,9 @@ def _ways(node: Node) -> Iterator[tuple[str, Edge]]:
     delays = dict(zip((each[2] for each in node.after), definition.after, strict=True))
     groups = [*node.on.items(), ("always", node.always)]
     for key, edges in groups:
+        name = key.removesuffix(".*")
+        if name != key and definition.on.get(name) == definition.on[key]:
+            continue  # an event and what is below it, as SCXML has them
         label = f"after {delays[key]}" if key in delays else "done" if key == f"done.state.{node.path}" else key
         for edge in edges:
             yield (f"{label} [guarded]" if edge.checks else label), edge
