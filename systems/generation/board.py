@@ -14,6 +14,7 @@ from typing import Any
 
 from tickwright.ecs_core import App, TaskResult, World
 from tickwright.systems.contracts.events import HookEvent, PipelineStepFinished, emit
+from tickwright.systems.contracts.ports import Dispatcher
 from tickwright.systems.generation.attempt import Attempt
 from tickwright.systems.generation.cache import AnswerCache
 from tickwright.systems.generation.entities import Entities
@@ -270,11 +271,8 @@ class Board:
         self.entities.touch(step)
         if status is not Status.SKIPPED:
             self.tell(
-                PipelineStepFinished(
-                    pipeline=run.pipeline.id, run=run.id, step=step.node.id, status=status.name.lower(),
-                    tokens_used=step.usage.total, branch=step.branch,
-                ),
-                run,
+                run, PipelineStepFinished, step=step.node.id, status=status.name.lower(),
+                tokens_used=step.usage.total, branch=step.branch,
             )  # fmt: skip
 
     # -- slots -----------------------------------------------------------------------------------------
@@ -342,9 +340,12 @@ class Board:
 
     # -- telling ---------------------------------------------------------------------------------------
 
-    def tell(self, event: HookEvent, run: Run) -> None:
-        """Queue an event."""
-        emit(self.world, event, owner=run.pipeline.owner)
+    def tell(self, run: Run, kind: type[HookEvent], **fields: Any) -> None:
+        """Queue an event of a run, if anybody subscribed to its kind."""
+        dispatcher = self.world.get_resource(Dispatcher)  # type: ignore[type-abstract]
+        if dispatcher is not None and dispatcher.hears(kind.event_name):
+            event = kind(pipeline=run.pipeline.id, run=run.id, **fields)
+            emit(self.world, event, owner=run.pipeline.owner)
 
     def report(self, run: Run, what: str, error: Exception) -> None:
         """Log a handler's failure that does not end its run."""

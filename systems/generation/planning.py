@@ -48,7 +48,7 @@ def unfold(run: Run) -> list[Step]:
 def _begin(board: Board, run: Run) -> None:
     """Assemble a run's context, and let its first steps go."""
     run.started_ms = board.world.now()
-    board.tell(PipelineStarted(pipeline=run.pipeline.id, run=run.id), run)
+    board.tell(run, PipelineStarted)
     try:
         prepare_context(board, run)
     except Exception as error:

@@ -81,6 +81,6 @@ def finish(board: ResMut[Board]) -> None:
 def _tell(board: Board, run: Run) -> None:
     if run.status is RunStatus.DONE:
         final = run.steps[run.pipeline.output].text.result
-        board.tell(PipelineFinished(pipeline=run.pipeline.id, run=run.id, final_result=final), run)
+        board.tell(run, PipelineFinished, final_result=final)
     else:
-        board.tell(PipelineFailed(pipeline=run.pipeline.id, run=run.id, error=str(run.error)), run)
+        board.tell(run, PipelineFailed, error=str(run.error))

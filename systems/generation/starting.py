@@ -121,7 +121,7 @@ def _prepare(board: Board, step: Step, dispatcher: Dispatcher | None) -> bool:
     text.prompt = node.prompt.text if node.prompt.text is not None else node.prompt.render(partial(step_value, step))
     if node.kind is Kind.JUDGE:
         text.prompt = judge_prompt(text.prompt, [run.steps[dep].text.result for dep in node.deps])
-    if dispatcher is None:
+    if dispatcher is None or not dispatcher.hears(PipelineBeforeStep.event_name):
         return True
     asked = PipelineBeforeStep(
         pipeline=run.pipeline.id, run=run.id, step=node.id, prompt=text.prompt, branch=step.branch

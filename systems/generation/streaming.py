@@ -92,13 +92,7 @@ def _deliver(board: Board, step: Step, piece: str) -> None:
 def _send(board: Board, step: Step, content: str, *, is_final: bool) -> None:
     run = step.run
     if run.emits:
-        board.tell(
-            PipelineChunk(
-                pipeline=run.pipeline.id, run=run.id, step=step.node.id, content=content, is_final=is_final,
-                branch=step.branch,
-            ),
-            run,
-        )  # fmt: skip
+        board.tell(run, PipelineChunk, step=step.node.id, content=content, is_final=is_final, branch=step.branch)
     if run.consumer is not None:
         run.consumer.append(StreamChunk(step.node.id, content, is_final, step.branch))
         run.nudge()
