@@ -62,7 +62,7 @@ class StepState:
 
 @component(storage="object", transient=True)  # saved by the section "generation"
 class StepText(msgspec.Struct):
-    """The texts of one step.
+    """The texts of one step; attached in batches, for a few steps some ticks after their numbers.
 
     Attributes:
         prompt: what the model was asked, templates filled in.

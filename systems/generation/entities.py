@@ -15,13 +15,14 @@ __all__ = ["Entities"]
 
 _FEW = 24  # up to here, writing field by field is cheaper than a batch
 _BATCH = 64
+_PATIENCE = 16  # ticks that the texts of a few steps wait for more
 
 
 class Entities:
     """Makes, updates and removes the entities of runs and steps.
 
     The systems note what changes; `write` brings the columns up to date once per tick, in one batch per component.
-
+    Numbers are there from the first tick; the texts of a few steps are attached a little later, many at a time.
     """
 
     def __init__(self, world: World) -> None:
@@ -29,6 +30,8 @@ class Entities:
         self._steps: dict[int, Step] = {}
         self._runs: dict[int, Run] = {}
         self._gone: list[int] = []
+        self._textless: list[Step] = []
+        self._waited = 0
         for kind in (PipelineRun, StepState, StepText):
             world.components.number(kind)  # a snapshot is restored into a world that knows them
 
@@ -39,11 +42,14 @@ class Entities:
 
     def add_steps(self, steps: Sequence[Step]) -> None:
         """Make the entities of steps."""
+        if len(steps) <= _FEW:
+            for step in steps:
+                step.entity = self._world.spawn(_state_of(step))
+            self._textless += steps
+            return
         commands = Commands(self._world)
         for step in steps:
-            node = step.node
-            state = StepState(Entity(step.run.entity), node.id, step.branch, int(step.status), step.missing)
-            step.entity = commands.spawn(state, step.text)
+            step.entity = commands.spawn(_state_of(step), step.text)
         commands.apply()
 
     def adopt(self, run: Run) -> None:
@@ -54,10 +60,7 @@ class Entities:
             self.add_run(run)
             self.add_steps(steps)
         else:
-            commands = Commands(world)
-            for step in steps:
-                commands.insert(step.entity, step.text)
-            commands.apply()
+            self._textless += steps
         self.touch_run(run)
         for step in steps:
             self.touch(step)
@@ -79,6 +82,7 @@ class Entities:
         self._steps.clear()
         self._runs.clear()
         self._gone.clear()
+        self._textless.clear()
 
     def touch(self, step: Step) -> None:
         """Note that a step has changed."""
@@ -98,6 +102,19 @@ class Entities:
             self._write_runs(runs)
         if len(self._gone) >= _BATCH:
             self.sweep()
+        if self._textless:
+            self._waited += 1
+            if self._waited > _PATIENCE or len(self._textless) >= _BATCH:
+                self.attach_texts()
+
+    def attach_texts(self) -> None:
+        """Give the steps that have none yet their texts, now."""
+        steps, self._textless, self._waited = self._textless, [], 0
+        commands = Commands(self._world)
+        for step in steps:
+            if self._world.contains(step.entity):
+                commands.insert(step.entity, step.text)
+        commands.apply()
 
     def _write_steps(self, steps: list[Step]) -> None:
         world = self._world
@@ -135,6 +152,8 @@ class Entities:
     def remove(self, run: Run) -> None:
         """Remove a run's entities, with the next batch."""
         self._gone.append(run.entity)
+        if self._textless:
+            self._textless = [step for step in self._textless if step.run is not run]
         for step in run.steps:
             self._gone.append(step.entity)
             self._gone += [branch.entity for branch in step.branches or ()]
@@ -144,6 +163,10 @@ class Entities:
         gone, self._gone = self._gone, []
         ids = np.array([each for each in gone if each], np.uint64)
         self._world.despawn_batch(ids[self._world.contains_batch(ids)])
+
+
+def _state_of(step: Step) -> StepState:
+    return StepState(Entity(step.run.entity), step.node.id, step.branch, int(step.status), step.missing)
 
 
 def _write_row(world: World, entity: int, kind: type[Any], first: int, values: tuple[int, ...]) -> None:

@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from tests.generation_doubles import Model, chain, make_app, manager, virtually
+from tickwright.ecs_core import Objects, Query
 from tickwright.systems.contracts.ports import LinkSource, NoteHit
 from tickwright.systems.generation import (
     CompletionOptions,
@@ -20,6 +21,7 @@ from tickwright.systems.generation import (
     UnknownModelError,
     UnknownPipelineError,
 )
+from tickwright.systems.generation.components import StepText
 from tickwright.systems.hooks import HookResult, Hooks
 
 
@@ -395,6 +397,18 @@ class TestTickDriven:
             generation.forget(entity)
             with pytest.raises(GenerationError, match="no run"):
                 generation.result(entity)
+
+    def test_texts_are_attached_to_the_entities_of_steps(self) -> None:
+        with make_app(Model()) as app:
+            generation = manager(app)
+            generation.register(chain({"id": "a", "prompt": "${x}"}, {"id": "b", "prompt": "${a.result}!"}))
+            generation.start("p", {"x": 1})
+            app.settle()
+            app.run(ticks=20)
+            texts = {text.step: text for texts in app.world.query(Query[Objects[StepText]]) for text in texts}
+            assert {name: (text.prompt, text.result, text.model) for name, text in texts.items()} == {
+                "a": ("1", "1", "default"), "b": ("1!", "1!", "default"),
+            }  # fmt: skip
 
     def test_settle_waits_for_answers(self) -> None:
         with make_app(Model(delay_s=0.02)) as app:
