@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ class WordIndex:
             "CREATE VIRTUAL TABLE terms USING fts5vocab(notes, 'row');"
             "PRAGMA temp_store = MEMORY;"
         )
+        weakref.finalize(self, self._db.close)  # also where nobody calls close
         self._rows: dict[str, int] = {}
         self._next = 1
 
