@@ -6,7 +6,7 @@ so that both directions cost O(answers). What happens to the sources when a targ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, dataclass_transform
 
 import numpy as np
@@ -177,17 +177,23 @@ class Relations:
         return [(int(column),)] * count if not column.ndim else [(each,) for each in column.tolist()]
 
     def _inserted(self, kind: type[Any], ids: Ids) -> None:
-        world, rule = self._world, _rule(kind)
-        for source in ids.tolist():
-            value = getattr(world.get(source, kind), rule.field)
-            targets = tuple(int(each) for each in value) if rule.many else (int(value),)
+        world, told, gone = self._world, dict[int, None](), list[tuple[int, int]]()
+        for source, targets in zip(ids.tolist(), self._targets_now(kind, ids), strict=True):
             self._targets[kind][source] = targets
-            gone = [target for target in targets if not world.contains(target)]
+            gone += [(source, target) for target in targets if not world.contains(target)]
             for target in targets:
                 self._sources[kind].setdefault(target, {})[source] = None
-                self._tell(kind, target)
-            for target in gone:
-                self._orphan(kind, source, target)
+                told[target] = None
+        self._tell(kind, told)
+        for source, target in gone:
+            self._orphan(kind, source, target)
+
+    def _targets_now(self, kind: type[Any], ids: Ids) -> list[tuple[int, ...]]:
+        """Return the targets of entities that have the relation."""
+        field = _rule(kind).field
+        if _rule(kind).many:
+            return [tuple(map(int, getattr(each, field))) for each in self._world.get_batch(ids, kind)]
+        return [(each,) for each in getattr(self._world.get_batch(ids, kind), field).tolist()]
 
     def _reaches(self, kind: type[Any], start: int, goal: int, new: Mapping[int, tuple[int, ...]]) -> bool:
         """Return whether `goal` is `start` or one of its ancestors, with `new` targets in place of the old ones."""
@@ -202,6 +208,7 @@ class Relations:
         return False
 
     def _leaving(self, kind: type[Any], ids: Ids) -> None:
+        told: dict[int, None] = {}
         for source in ids.tolist():
             for target in self._targets[kind].pop(source, ()):
                 found = self._sources[kind].get(target)
@@ -209,19 +216,23 @@ class Relations:
                     found.pop(source, None)
                     if not found:
                         del self._sources[kind][target]
-                    self._tell(kind, target)
+                    told[target] = None
+        self._tell(kind, told)
 
-    def _tell(self, kind: type[Any], target: int) -> None:
-        """Keep the `Children` of a parent equal to the index."""
-        if kind is not ChildOf or not self._world.contains(target):
+    def _tell(self, kind: type[Any], targets: Iterable[int]) -> None:
+        """Keep the `Children` of parents equal to the index: once for each parent, however many children move."""
+        if kind is not ChildOf:
             return
-        found = self._sources[kind].get(target)
-        ids = np.array([target], np.uint64)
-        if found:
-            children = Children(tuple(Entity(each) for each in found))
-            self._world.insert_rows(ids, self._world.values_of([children], 1))
-        else:
-            self._world.remove_rows(ids, [self._world.components.number(Children)])
+        for target in targets:
+            if not self._world.contains(target):
+                continue
+            found = self._sources[kind].get(target)
+            ids = np.array([target], np.uint64)
+            if found:
+                children = Children(tuple(map(Entity, found)))
+                self._world.insert_rows(ids, self._world.values_of([children], 1))
+            else:
+                self._world.remove_rows(ids, [self._world.components.number(Children)])
 
     def before_despawn(self, ids: Ids) -> Ids:
         """Return the ids with those that end with them; orphan the others that point here."""
