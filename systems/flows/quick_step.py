@@ -47,7 +47,8 @@ def take_quick(
         run.config = way.after
         if way.entering:
             _call(run, way.entering)
-        if run.raised:
+        ran_on = bool(run.raised)
+        if ran_on:
             run.exited, run.entered = way.plan.exited, way.plan.entered
             run.drive(run.settle())
     except FlowError as error:
@@ -57,7 +58,7 @@ def take_quick(
         store.stepping = False
     if cells.archetype.version != version:  # a handler changed the world: the row may be elsewhere
         cells, row, _ = store.locate(instance)
-    if run.raised or run.delayed or cells.values or run.config is not way.after:
+    if ran_on or run.delayed or cells.values:
         if not run.entered:
             run.exited, run.entered = way.plan.exited, way.plan.entered
         return stepper.committed(cells, row, instance, image, run, event)

@@ -468,6 +468,14 @@ def test_a_history_state_remembers_what_was_left_while_starting(flows):
     assert flows.get(it).current_state == "c"  # through b.x, which was left, and not b.y
 
 
+def test_a_record_names_the_action_that_was_sent_and_not_one_raised_in_it(flows):
+    document = simple(b={"enter": "again"})
+    flows.register(document, handlers={"again": lambda ctx, event: ctx.raise_("nothing", {"n": 1})})
+    it = flows.start("s")
+    flows.send(it, "go", {"n": 2})
+    assert [(each.action, each.data) for each in flows.history(it)] == [("go", {"n": 2})]
+
+
 def test_a_typed_field_may_have_any_name(flows):
     flows.register({**simple(), "context_types": {"n": "i32"}})
     ids = flows.start_batch("s", 2, n=[3, 4])
