@@ -278,7 +278,7 @@ def _without_guards(original: Any, self: Any, cells: Any, rows: Any, places: Any
     return answer
 
 
-@defect("I18", "I13")
+@defect("I18", "I13", "I4")
 def one_failure_that_stops_a_tick(patch: Patch) -> None:
     def try_(original: Any, self: Any, queued: Any) -> Any:
         instance, action, data, user = queued

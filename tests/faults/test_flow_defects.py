@@ -95,7 +95,7 @@ def test_a_planted_defect_is_caught(name, monkeypatch):
 
 COUNTER = itertools.count()
 CARELESS = {
-    "a guard that counts": ("small", lambda ctx, event: next(COUNTER) % 2 == 0, {"I10", "I9", "I2", "I16"}),
+    "a guard that counts": ("small", lambda ctx, event: next(COUNTER) % 2 == 0, {"I10", "I9", "I2", "I16", "I4"}),
     "a guard that writes": ("small", lambda ctx, event: ctx.set_context("n", 1) or True, {"I10"}),
     "a handler that knows the future": ("count", lambda ctx, event: ctx.set_context("n", next(COUNTER)), {"I2", "I6"}),
     "a handler that goes round": ("note", lambda ctx, event: ctx.raise_("a2"), {"I20"}),

@@ -6,7 +6,7 @@
 hypothesis is imported when something is drawn, not with this module.
 """
 
-from tickwright.systems.flows.testing.check import check_flow
+from tickwright.systems.flows.testing.check import check_flow, quiet_settings
 from tickwright.systems.flows.testing.explore import Coverage, explore
 from tickwright.systems.flows.testing.invariant import Invariant, Violation, invariant, never_before
 from tickwright.systems.flows.testing.invariants import ALL, named
@@ -51,6 +51,7 @@ __all__ = [
     "load_flow_file",
     "named",
     "never_before",
+    "quiet_settings",
     "replay_failure",
     "shortest_paths",
     "simple_paths",

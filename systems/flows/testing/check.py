@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tickwright.systems.flows.testing.explore import Coverage, explore
+from tickwright.systems.flows.testing.explore import Coverage, cover, explore
 from tickwright.systems.flows.testing.invariant import Invariant, Violation
 from tickwright.systems.flows.testing.invariants import ALL
 from tickwright.systems.flows.testing.report import Report, failure_of, report_of
@@ -32,6 +32,8 @@ def check_flow(
     max_steps: int = 12,
 ) -> Report:
     """Check a flow: scripts are drawn, done on a real manager, and held against every invariant.
+
+    First every transition is taken once, by a shortest path; then come the drawn scripts.
 
     Args:
         definition: as `register` takes it, or the path of a .json or .luau file.
@@ -66,13 +68,16 @@ def check_flow(
     @(settings or quiet_settings())
     @given(st.data())
     def examples(data: st.DataObject) -> None:
+        # Once something is wrong, what follows is shrinking, and only that counts.
+        wanted = (last[0].invariant,) if last else checks
         try:
-            explore(subject, data.draw, checks, max_steps=max_steps, coverage=coverage, runs=runs)
+            explore(subject, data.draw, wanted, max_steps=max_steps, coverage=coverage, runs=runs)
         except Violation as violation:
             last.append(violation)
             raise
 
     try:
+        cover(subject, checks, coverage=coverage, runs=runs)
         examples()
     except Violation as violation:
         return report_of(subject, coverage, failure_of(subject, violation))
@@ -98,4 +103,5 @@ def quiet_settings(examples: int = _EXAMPLES) -> hypothesis.settings:
         suppress_health_check=list(HealthCheck),
         report_multiple_bugs=False,
         print_blob=False,
+        stateful_step_count=15,
     )

@@ -85,15 +85,11 @@ def never_before(later: str, earlier: str) -> Invariant:
 
     def check(run: FlowRun) -> Iterator[str]:
         for number in run.alive():
-            visited = [seen.after[number].shape.active for seen in run.observed if number in seen.after]
-            passed = {path for seen in run.observed for taken in seen.expected if taken.instance == number
-                      for kind, path in taken.outcome.trace if kind == "enter"}  # fmt: skip
-            when = next((index for index, active in enumerate(visited) if later in active), None)
-            if when is None:
-                continue
-            before = passed if len(visited) == 1 else set().union(*visited[: when + 1])
-            if earlier not in before:
-                yield f"instance {number} is in `{later}` and was never in `{earlier}`"
+            mine = [each.outcome for seen in run.observed for each in seen.expected if each.instance == number]
+            trace = [entry for outcome in mine if outcome.kind == "success" for entry in outcome.trace]
+            entered = [path for kind, path in trace if kind == "enter"]
+            if later in entered and earlier not in entered[: entered.index(later)]:
+                yield f"instance {number} came to `{later}` and was never in `{earlier}`"
 
     return Invariant(f"never `{later}` before `{earlier}`", "run", check)
 

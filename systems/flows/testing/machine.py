@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from tickwright.systems.flows.testing.check import quiet_settings
 from tickwright.systems.flows.testing.explore import draw_action, draw_context
-from tickwright.systems.flows.testing.invariant import Invariant, check_run, check_step
+from tickwright.systems.flows.testing.invariant import Invariant, Violation, check_run, check_step
 from tickwright.systems.flows.testing.invariants import ALL
-from tickwright.systems.flows.testing.run import FlowRun
+from tickwright.systems.flows.testing.run import FlowRun, Runs
 from tickwright.systems.flows.testing.script import Step
 from tickwright.systems.flows.testing.subject import Source, Subject
 
@@ -42,7 +42,7 @@ def flow_machine(
     from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
     subject = Subject(definition, handlers, users=users, data=data, contexts=contexts)
-    checks = tuple(invariants)
+    checks, found, runs = tuple(invariants), list[Invariant](), Runs(subject)
     chosen = settings or quiet_settings()
 
     class FlowMachine(RuleBasedStateMachine):
@@ -50,11 +50,19 @@ def flow_machine(
 
         def __init__(self) -> None:
             super().__init__()
-            self.run = FlowRun(subject)
+            self._lent = runs.open()
+            self.run: FlowRun = self._lent.__enter__()
 
         def do(self, step: Step) -> None:
             """Do one step and check it."""
-            check_step(self.run.do(step), checks, tuple(self.run.script))
+            self._check(lambda wanted: check_step(self.run.do(step), wanted, tuple(self.run.script)))
+
+        def _check(self, check: Callable[[tuple[Invariant, ...]], None]) -> None:
+            try:
+                check(tuple(found[:1]) or checks)  # once something is wrong, what follows is shrinking
+            except Violation as violation:
+                found.append(violation.invariant)
+                raise
 
         @initialize(data=st.data())
         def begin(self, data: st.DataObject) -> None:
@@ -85,9 +93,11 @@ def flow_machine(
             self.do(Step(do, number, action, given, user))
 
         def teardown(self) -> None:
-            with self.run:
+            try:
                 if self.run.script:
-                    check_run(self.run, checks)
+                    self._check(lambda wanted: check_run(self.run, wanted))
+            finally:
+                self._lent.__exit__(None, None, None)
 
     FlowMachine.TestCase.settings = chosen
     FlowMachine.__name__ = FlowMachine.__qualname__ = f"FlowMachine_{subject.definition.id}"

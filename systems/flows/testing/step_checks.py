@@ -351,6 +351,8 @@ def history_restored(seen: Observation) -> Iterator[str]:
 
 
 STEP_INVARIANTS: tuple[Invariant, ...] = (
+    guards_pure,
+    macrosteps_terminate,
     configuration_legal,
     rejection_changes_nothing,
     success_appends,
@@ -358,14 +360,12 @@ STEP_INVARIANTS: tuple[Invariant, ...] = (
     final_absorbs,
     no_teleport,
     guards_agree,
-    guards_pure,
     invalid_iff_unlisted,
     handlers_in_order,
     outbox_once,
     instances_conserved,
     one_result_each,
     timers_on_time,
-    macrosteps_terminate,
     statically_reachable,
     monotone,
     history_restored,
