@@ -49,9 +49,14 @@ assert(compile, "the file is no Fennel compiler: it has no compileString")
 local set_hook, plain_pcall, text_of, fail = debug.sethook, pcall, tostring, error
 for name in pairs(_G) do if name ~= "_G" then _G[name] = nil end end
 return function(text, name)
-    set_hook(function() fail("compiling took too long", 0) end, "", steps)
+    local stopped = false
+    set_hook(function()
+        stopped = true
+        fail("compiling took too long", 0)
+    end, "", steps)
     local ok, result = plain_pcall(compile, text, { filename = name, correlate = true, allowedGlobals = false })
     set_hook()
+    if stopped then return false, "compiling took too long" end -- whatever the compiler made of the error
     return ok, text_of(result)
 end, text_of(fennel.version)
 """

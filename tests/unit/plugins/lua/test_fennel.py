@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from tickwright.ecs_core import App, ManualClock
+from tickwright.plugins.lua import LuaPlugins, PluginHost, PluginLimitError
 from tickwright.plugins.lua.compiler import CompileError
 from tickwright.plugins.lua.fennel import Fennel, find_fennel
+from tickwright.systems.hooks import Hooks, HooksPlugin
 
 # Knows `(answer N)`, `(fail)`, `(spin)` and `(reach NAME)`: what the layer around a compiler has to survive.
 STAND_IN = r"""
@@ -67,7 +70,10 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
     assert find_fennel([]) is None
 
 
-@pytest.mark.skipif("TICKWRIGHT_FENNEL" not in os.environ, reason="no package has fennel.lua: name one to try it")
+@pytest.mark.skipif(
+    "TICKWRIGHT_FENNEL" not in os.environ,
+    reason="no Python package has a fennel.lua: set TICKWRIGHT_FENNEL to one of yours",
+)
 def test_a_real_compiler(run: Any) -> None:
     fennel = Fennel(Path(os.environ["TICKWRIGHT_FENNEL"]))
     text = fennel.compile(PROGRAM)
@@ -78,3 +84,36 @@ def test_a_real_compiler(run: Any) -> None:
     assert caught.value.line == 1
     with pytest.raises(CompileError, match="took too long"):
         fennel.compile("(macro m [] (while true nil)) (m)")
+
+
+PLUGIN = """(local M {})
+(fn M.init [ctx]
+  (ctx:component :Age {:years :f64})
+  (ctx:on "guest:arrived" (fn [event] (ctx:emit "guest:greeted" (.. "Hello, " event.payload.name))))
+  (ctx:system :grow {:writes ["Age.years"] :each (fn [row dt] (set row.Age.years (+ row.Age.years 1)))})
+  (ctx:spawn {:Age {:years 3}}))
+(fn M.spin [] (while true nil))
+M"""
+
+
+@pytest.mark.skipif(
+    "TICKWRIGHT_FENNEL" not in os.environ,
+    reason="no Python package has a fennel.lua: set TICKWRIGHT_FENNEL to one of yours",
+)
+def test_a_plugin_in_fennel_over_a_real_app(tmp_path: Path) -> None:
+    (tmp_path / "fennel.lua").write_bytes(Path(os.environ["TICKWRIGHT_FENNEL"]).read_bytes())
+    (tmp_path / "greet.fnl").write_text(PLUGIN)
+    greeted: list[Any] = []
+    with App(clock=ManualClock()) as app:
+        app.add_plugins(HooksPlugin(), LuaPlugins(tmp_path / "greet.fnl"))
+        hooks, host = app.world.resource(Hooks), app.world.resource(PluginHost)
+        hooks.on("guest:greeted", lambda event, ctx: greeted.append(event.payload))
+        hooks.emit("guest:arrived", {"name": "Ada"})
+        app.run(ticks=3)
+        age = app.world.component_named("Age")
+        assert age is not None
+        assert [row.years for row in app.world.query(age).rows()] == [5.0]
+        assert greeted == ["Hello, Ada"]
+        with pytest.raises(PluginLimitError) as caught:
+            host.call("greet", "spin")
+        assert (caught.value.kind, caught.value.file, caught.value.line) == ("fuel", "greet.fnl", 7)
