@@ -19,7 +19,7 @@ __all__ = ["Door", "Runtime"]
 Door = Callable[..., Any]
 _BEFORE_LIBRARY = ("codec", "sandbox", "budgets", "context")
 _AFTER_LIBRARY = ("hooks", "tasks", "loader")
-_PARTS = ("matcher", "columns", "flows", "world", "testing")
+_PARTS = ("matcher", "columns", "flows", "world", "testing", "fakes")
 _FULL = 0.9
 _clock = time.monotonic
 _SCALARS = frozenset({bytes, int, float, bool, type(None)})
@@ -79,7 +79,7 @@ class Runtime:
         self._lua = engine.create()
         self._memory = int(limits.memory_mb * 1024 * 1024)
         self._call_s = limits.call_ms / 1000
-        self._boot(doors, _AFTER_LIBRARY if not for_tests else (*_AFTER_LIBRARY[:-1], "testing", "loader"))
+        self._boot(doors, _AFTER_LIBRARY if not for_tests else (*_AFTER_LIBRARY[:-1], "testing", "fakes", "loader"))
 
     # Bootstrap ------------------------------------------------------------------------------------------------
 

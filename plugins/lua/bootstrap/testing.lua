@@ -1,4 +1,4 @@
--- What `*_test.luau` files have besides: describe, it, expect, and fake contexts that remember what was asked of them.
+-- What `*_test.luau` files have besides: describe, it, expect; the fake contexts are in fakes.lua.
 local K = ...
 local raw = K.raw
 local type, error, next, setmetatable = raw.type, K.error, raw.next, raw.setmetatable
@@ -82,71 +82,6 @@ function env.expect(actual)
         })
     end
     return object(true)
-end
-
--- Fake contexts ----------------------------------------------------------------------------------------------------------
-local fake = {}
-env.fake = fake
-
-local function recorder(settings)
-    local ctx = { emitted = {}, logged = {}, subscriptions = {}, clock = settings.now or 0 }
-    function ctx:emit(event, payload)
-        self.emitted[#self.emitted + 1] = { event = event, payload = payload }
-    end
-    function ctx:log(level, message)
-        self.logged[#self.logged + 1] = { level = level, message = message }
-    end
-    function ctx:now() return self.clock end
-    return ctx
-end
-
--- A plugin's ctx: ctx.subscriptions, ctx.emitted and ctx.logged hold what happened; ctx.clock is its time.
-function fake.ctx(settings)
-    local ctx = recorder(settings or {})
-    ctx.state = {}
-    function ctx:on(event, handler, config)
-        self.subscriptions[#self.subscriptions + 1] = { event = event, handler = handler, config = config or {} }
-        return "sub:" .. #self.subscriptions
-    end
-    function ctx:off(id) self.ended = id end
-    function ctx:component(name, schema) self.components = self.components or {}; self.components[name] = schema end
-    function ctx:system(name, spec) self.systems = self.systems or {}; self.systems[name] = spec end
-    ctx.tools = { registered = {} }
-    function ctx.tools:register(name, run) self.registered[name] = run end
-    return ctx
-end
-
--- A flow's ctx: settings are state, context, subject, user, now.
-function fake.flow(settings)
-    settings = settings or {}
-    local ctx = recorder(settings)
-    ctx.values = settings.context or {}
-    function ctx:currentState() return settings.state or "" end
-    function ctx:context() return self.values end
-    function ctx:setContext(key, value) self.values[key] = value end
-    function ctx:subject() return settings.subject or "" end
-    function ctx:currentUser() return settings.user or "" end
-    return ctx
-end
-
--- A step's ctx: settings are step and variables.
-function fake.step(settings)
-    settings = settings or {}
-    local ctx = recorder(settings)
-    ctx.variables = settings.variables or {}
-    function ctx:get(key) return self.variables[key] end
-    function ctx:set(key, value) self.variables[key] = value end
-    function ctx:currentStep() return settings.step or "main" end
-    function ctx:countTokens(text) return #text end
-    return ctx
-end
-
--- Columns for a system: tables of lists, `fake.columns({ Decay = { left = { 1, 2 } } })`, as cols and n.
-function fake.columns(cols)
-    for _, fields in next, cols do
-        for _, list in next, fields do return cols, #list end
-    end
-    return cols, 0
 end
 
 function K.load_tests(source, name)
