@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tickwright.plugins.lua.loaded import LoadedPlugin
     from tickwright.systems.contracts.events import HookEvent
 
-__all__ = ["LuaSystem"]
+__all__ = ["LuaSystem", "checked_settings"]
 
 _SETTINGS = (
     "schedule", "after", "before", "reads", "writes", "with", "without", "added", "changed", "events", "every",
@@ -84,7 +84,7 @@ class LuaSystem:
     ) -> None:
         self.plugin = plugin
         self.name = f"{plugin.name}.{name}"
-        self.settings = _checked(settings)
+        self.settings = checked_settings(settings)
         self.handle = handle
         self.function = "run_rows" if by_rows else "run_system"
         self.condition = condition
@@ -280,7 +280,8 @@ class LuaSystem:
                 yield ids, dict(zip(self.kinds, views, strict=True))
 
 
-def _checked(settings: dict[str, Any]) -> dict[str, Any]:
+def checked_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of ctx:system; raise PluginValueError for what there is not."""
     for key in settings:
         if key not in _SETTINGS:
             raise PluginValueError(f"ctx:system has no setting '{key}'{nearest(key, _SETTINGS)}")

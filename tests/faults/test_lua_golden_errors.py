@@ -13,7 +13,7 @@ import pytest
 
 from tickwright.plugins.lua.bare import BareModule
 from tickwright.plugins.lua.check import check_source
-from tickwright.plugins.lua.dry import dry_run
+from tickwright.plugins.lua.dry import dry_doors, dry_run
 from tickwright.plugins.lua.errors import PluginError
 from tickwright.plugins.lua.limits import Limits
 from tickwright.plugins.lua.manifest import Manifest
@@ -31,6 +31,10 @@ CASES = {
     "no_such_handler": "function M.define()\n  return { id = 'f', initial = 'a', states = { a = { enter = 'onEntr' } } }\nend\nfunction M.onEnter() end",
     "function_in_payload": "function M.init(ctx)\n  ctx:emit('my:event', { items = { 1, print } })\nend",
     "not_a_module": "return 5",
+    "component_type": "function M.init(ctx)\n  ctx:component('Decay', { rate = 'float' })\nend",
+    "column_typo": "function M.init(ctx)\n  ctx:component('Decay', { rate = 'f32', left = 'f32' })\n  ctx:system('decay', { reads = { 'Decay.rat' }, run = print })\nend",
+    "system_setting": "function M.init(ctx)\n  ctx:system('decay', { wites = { 'Decay.left' }, run = print })\nend",
+    "spawn_value": "function M.init(ctx)\n  ctx:component('Decay', { rate = 'f32' })\n  ctx:spawn({ Decay = { rate = 'fast' } })\nend",
 }  # fmt: skip
 
 
@@ -38,7 +42,7 @@ def run(source: str) -> list[str]:
     """What `plugin check` says, and what running says."""
     lines = ["check: " + str(problem) for problem in check_source(source, file="my_plugin.luau")]
     try:
-        module = BareModule(source, name="my_plugin.luau", limits=Limits(fuel=100_000))
+        module = BareModule(source, name="my_plugin.luau", limits=Limits(fuel=100_000), doors=dry_doors())
         if "init" in module.functions:
             module.init()
         if "guard" in module.functions:
