@@ -1,9 +1,9 @@
-"""What of the plugins is part of an app's snapshot: each one's `ctx.state` and where its random numbers stand."""
+"""What of the plugins is part of an app's snapshot: `ctx.state`, random numbers, and how far their systems are."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -14,7 +14,20 @@ if TYPE_CHECKING:
 
 __all__ = ["lua_section"]
 
-Saved = dict[str, tuple[bytes, int, int]]
+
+class Saved(msgspec.Struct, array_like=True):
+    """One plugin's share.
+
+    Attributes:
+        state: ctx.state as JSON.
+        first, second: where its random numbers stand.
+        systems: name -> seconds waited and events heard since the last run.
+    """
+
+    state: bytes
+    first: int
+    second: int
+    systems: dict[str, tuple[float, list[Any]]] = {}
 
 
 def lua_section(host: PluginHost) -> Section:
@@ -27,24 +40,32 @@ def lua_section(host: PluginHost) -> Section:
 
 
 def _save(host: PluginHost) -> bytes:
-    saved: Saved = {}
+    saved: dict[str, Saved] = {}
     for plugin in host.running():
         state = plugin.runtime.call("export_state", hook="saving ctx.state")[0]
         first, second = plugin.runtime.call("random_state")
-        saved[plugin.name] = (state, int(first), int(second))
+        systems = {system.name: system.progress() for system in plugin.systems}
+        saved[plugin.name] = Saved(state, int(first), int(second), systems)
     return msgspec.msgpack.encode(saved)
 
 
 def _load(host: PluginHost, body: bytes, unknown: list[str]) -> Callable[[], None]:
-    saved = msgspec.msgpack.decode(body, type=Saved)
+    saved = msgspec.msgpack.decode(body, type=dict[str, Saved])
     plugins = {plugin.name: plugin for plugin in host.running()}
     unknown += [f"Lua plugin {name}" for name in saved if name not in plugins]
 
     def place() -> None:
-        for name, (state, first, second) in saved.items():
-            runtime = plugins[name].runtime
-            host.tasks.cancel_all(plugins[name])
-            runtime.call("reset_state", runtime.write(runtime.decode(state)), hook="restoring ctx.state")
-            runtime.call("set_random", first, second)
+        for plugin in plugins.values():
+            if plugin.systems:
+                plugin.runtime.call("forget_symbols")  # texts have other numbers now
+        for name, each in saved.items():
+            plugin = plugins[name]
+            host.tasks.cancel_all(plugin)
+            plugin.runtime.call(
+                "reset_state", plugin.runtime.write(plugin.runtime.decode(each.state)), hook="restoring ctx.state"
+            )
+            plugin.runtime.call("set_random", each.first, each.second)
+            for system in plugin.systems:
+                system.set_progress(*each.systems.get(system.name, (0.0, [])))
 
     return place

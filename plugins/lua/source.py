@@ -58,13 +58,13 @@ def _from_fennel(source: str, manifest: Manifest) -> str:
     from tickwright.plugins.lua.fennel import Fennel, find_fennel
 
     folder = manifest.path.parent
-    compiler = find_fennel((folder, *folder.parents))
+    compiler = find_fennel((folder, folder.parent))
     if compiler is None:
         raise PluginLoadError(
             "there is no Fennel compiler",
             plugin=manifest.name,
             file=manifest.path.name,
-            expected="a fennel.lua beside the plugin or in a folder above it",
+            expected="a fennel.lua beside the plugin or in the folder above it",
             todo="download fennel.lua from fennel-lang.org",
         )
     return Fennel(compiler).compile(source, name=manifest.path.name)

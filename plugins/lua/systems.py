@@ -226,6 +226,18 @@ class LuaSystem:
         term = kind if info_of(kind).storage == "table" else objects[kind]
         return mut[term] if name in self.written else term
 
+    # Snapshots --------------------------------------------------------------------------------------------------
+
+    def progress(self) -> tuple[float, list[Any]]:
+        """Return how long it has waited and which events it has heard since its last run."""
+        return self._waited_s, list(self._heard)
+
+    def set_progress(self, waited_s: float, heard: list[Any]) -> None:
+        """Go on from a snapshot."""
+        self._waited_s = waited_s
+        self._heard.clear()
+        self._heard.extend(heard)
+
     # Running ----------------------------------------------------------------------------------------------------
 
     def _ready(self) -> Any:
