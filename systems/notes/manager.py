@@ -198,7 +198,7 @@ class Notes:
         record = self.catalog.records.get(path)
         if record is None:
             return None
-        return NoteText(path, decode_note(self.store.read(path)), record)
+        return NoteText(path, decode_note(self._steps.bytes_of(path)), record)
 
     def entity(self, path: str) -> Entity | None:
         """Return the entity that stands for a note, or None."""
@@ -220,7 +220,7 @@ class Notes:
             NoteNotFoundError: no such note.
         """
         self._must_exist(path)
-        _, text, found = parse_note(path, self.store.read(path), 0)
+        _, text, found = parse_note(path, self._steps.bytes_of(path), 0)
         return Blocks(text, found.body_start)
 
     def search(self, text: str, limit: int = 5) -> list[NoteHit]:
@@ -260,7 +260,7 @@ class Notes:
     def use_embedder(self, embedder: Embedder, *, weight: float = 1.0) -> None:
         """Let an embedder have a second opinion in `search`."""
         self.catalog.use_embedder(
-            embedder, weight, [(path, decode_note(self.store.read(path))) for path in self.paths()]
+            embedder, weight, [(path, decode_note(self._steps.bytes_of(path))) for path in self.paths()]
         )
 
     def __repr__(self) -> str:
@@ -282,7 +282,7 @@ class Notes:
             raise NoteNotFoundError(f"no note {path!r}", path=path)
 
     def _hit(self, path: str, score: float, by: str) -> NoteHit:
-        return NoteHit(path, decode_note(self.store.read(path)), score, by)
+        return NoteHit(path, decode_note(self._steps.bytes_of(path)), score, by)
 
 
 def _encoded(path: str, content: str | bytes) -> bytes:

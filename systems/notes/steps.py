@@ -80,7 +80,7 @@ class NoteSteps:
             return self._decided(request, self._ask(NoteBeforeDelete(path=request.path)))
         check_note_path(request.target)
         before = pending.get(request.path)
-        before = self.store.read(request.path) if before is None else before
+        before = self.bytes_of(request.path) if before is None else before
         saving = self._decided(request, self._ask_save(request.target, before))
         if saving.outcome is not None:
             return saving
@@ -140,7 +140,7 @@ class NoteSteps:
     def _rename(self, old: str, new: str, data: bytes) -> None:
         if new in self.catalog:
             raise _taken(old, new)
-        changed = data != self.store.read(old)
+        changed = data != self.bytes_of(old)
         self._stored("rename", old, lambda: self.store.rename(old, new))
         try:
             if changed:
@@ -166,23 +166,31 @@ class NoteSteps:
 
     # taking in
 
+    def bytes_of(self, path: str) -> bytes:
+        """Return a note's bytes.
+
+        Raises:
+            NoteReadError: the store cannot read it.
+        """
+        try:
+            return self.store.read(path)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+
+    def _modified_ms(self, path: str) -> int:
+        try:
+            return self.store.stat(path)[1]
+        except OSError as error:
+            raise _unreadable(path, error) from error
+
     def read(self, path: str) -> tuple[NoteRecord, str, Scan]:
         """Read and parse a note of the store.
 
         Raises:
             NoteReadError: it cannot be read, or is binary; names the file.
         """
-        try:
-            data = self.store.read(path)
-            modified_ms = self.store.stat(path)[1]
-        except OSError as error:
-            raise NoteReadError(
-                f"cannot read {path!r}: {error.strerror or error}",
-                where=path,
-                expected="a file that may be read",
-                todo="change its permissions, or move it out",
-                path=path,
-            ) from error
+        data = self.bytes_of(path)
+        modified_ms = self._modified_ms(path)
         if b"\0" in data:
             line = data.count(b"\n", 0, data.index(b"\0")) + 1
             raise NoteReadError(
@@ -248,6 +256,16 @@ class NoteSteps:
     def _lost(self, path: str) -> None:
         self.catalog.remove(path)
         emit(self._world, NoteDeleted(path=path))
+
+
+def _unreadable(path: str, error: OSError) -> NoteReadError:
+    return NoteReadError(
+        f"cannot read {path!r}: {error.strerror or error}",
+        where=path,
+        expected="a file that may be read",
+        todo="change its permissions, or move it out",
+        path=path,
+    )
 
 
 def _no_note(path: str) -> NoteNotFoundError:
