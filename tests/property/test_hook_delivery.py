@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.property.test_hook_order import Model, Off, Send, Sub, event_of, firsts, play, programs, scripts, sends, subs
-from tickwright.ecs_core import App, ManualClock
+from tickwright.ecs_core import App, ManualClock, Query
 from tickwright.systems.contracts.events import HookEvent, emit
-from tickwright.systems.hooks import Hooks, HooksPlugin, SubscriptionHandle
+from tickwright.systems.hooks import Hooks, HooksPlugin, Subscription, SubscriptionHandle
 
 Action = Sub | Off | Send
 
@@ -21,6 +21,7 @@ class InWorld:
     """The manager under the model's face."""
 
     def __init__(self, app: App) -> None:
+        self.app = app
         self.hooks = app.world.resource(Hooks)
         self.handles: list[SubscriptionHandle] = []
 
@@ -37,7 +38,11 @@ class InWorld:
         )
 
     def off(self, number: int) -> None:
-        self.handles[number].off()
+        handle = self.handles[number]
+        if number % 2 or not self.app.world.contains(handle.entity):
+            handle.off()
+        else:
+            self.app.world.despawn(handle.entity)
 
     def count(self) -> int:
         return len(self.handles)
@@ -51,7 +56,32 @@ def test_hooks_call_exactly_as_the_model(first: list[Sub], program: list[Action]
     todo = [*first, *program]
     with App(clock=ManualClock()) as app:
         app.add_plugins(HooksPlugin())
-        assert play(InWorld(app), todo, scripts) == play(Model(), todo, scripts)
+        model = Model()
+        assert play(InWorld(app), todo, scripts) == play(model, todo, scripts)
+        rows = app.world.query(Query[Subscription]).sort_by(lambda row: row.sequence)
+        alive = [sub for sub, live in zip(model.subs, model.live, strict=True) if live]
+        assert [(row.event, row.priority, row.pattern or None, row.once) for row in rows] == [
+            (sub.event, sub.priority, sub.pattern, sub.once) for sub in alive
+        ]
+
+
+@given(st.lists(subs, min_size=1, max_size=6), st.lists(st.tuples(st.integers(0, 5), st.integers(-9, 9)), max_size=8))
+def test_the_order_follows_written_priorities(first: list[Sub], writes: list[tuple[int, int]]) -> None:
+    heard: list[int] = []
+    with App(clock=ManualClock()) as app:
+        app.add_plugins(HooksPlugin())
+        hooks = app.world.resource(Hooks)
+        handles = [
+            hooks.on("a:x", lambda event, ctx, n=number: heard.append(n), priority=sub.priority)
+            for number, sub in enumerate(first)
+        ]
+        priorities = [sub.priority for sub in first]
+        for number, priority in writes:
+            priorities[number % len(first)] = priority
+            app.world.get(handles[number % len(first)].entity, Subscription).priority = priority
+        app.update()
+        hooks.dispatch("a:x")
+    assert heard == sorted(range(len(first)), key=lambda n: (priorities[n], n))
 
 
 @given(st.lists(subs, min_size=1, max_size=8), st.lists(st.lists(sends, max_size=6), min_size=1, max_size=4))

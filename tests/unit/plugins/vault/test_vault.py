@@ -1,3 +1,5 @@
+import io
+import sys
 import time
 from pathlib import Path
 
@@ -75,6 +77,24 @@ def test_sweep_removes_what_a_crash_left(tmp_path):
     (tmp_path / ".0123.tickwright-tmp").write_text("half")
     assert DiskStore(tmp_path).sweep() == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_progress_is_shown_on_a_terminal_for_many_notes_only(tmp_path, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    def shown(count, terminal):
+        for number in range(count):
+            (tmp_path / f"n{number}.md").write_text("x")
+        monkeypatch.setattr(sys, "stderr", terminal)
+        with _app(tmp_path) as app:
+            assert len(app.world.resource(Notes).paths()) == count
+        return terminal.getvalue()
+
+    assert shown(499, Terminal()) == ""
+    assert "Loading notes" in shown(500, Terminal())
+    assert shown(500, io.StringIO()) == ""
 
 
 def test_watching_takes_in_a_burst_from_outside_and_does_not_echo_our_writes(tmp_path):
