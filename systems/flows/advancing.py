@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tickwright.systems.contracts.events import FlowFinished, FlowRejected, FlowTransitioned
-from tickwright.systems.flows.bulk import BLOCK, Job, Where, within
+from tickwright.systems.flows.bulk import BLOCK, Job, Where, ascends, within
 from tickwright.systems.flows.cells import Cells
 from tickwright.systems.flows.errors import FlowError
 from tickwright.systems.flows.guards import parts_of
@@ -362,7 +362,7 @@ def _joins(first: Queued, each: Queued | Ticket) -> bool:
 def _passes(ids: NDArray[np.int64], waiting: NDArray[np.int64] | None) -> Iterator[NDArray[np.int64] | None]:
     """Yield places such that no pass names an id twice and each id's places come in order; None: all at once."""
     mine = ids if waiting is None else ids[waiting]
-    if _ascends(mine):
+    if ascends(mine):
         yield waiting
         return
     order = np.argsort(mine, kind="stable")
@@ -377,15 +377,6 @@ def _passes(ids: NDArray[np.int64], waiting: NDArray[np.int64] | None) -> Iterat
     for number in range(int(turn.max()) + 1):
         places = np.flatnonzero(turn == number)
         yield places if waiting is None else waiting[places]
-
-
-def _ascends(ids: NDArray[np.int64]) -> bool:
-    """Return whether every id is greater than the one before; by blocks, to stay in the cache."""
-    for start in range(0, len(ids) - 1, BLOCK):
-        part = ids[start : start + BLOCK + 1]
-        if not bool((part[1:] > part[:-1]).all()):
-            return False
-    return True
 
 
 def _codes(ticket: Ticket, table: FlowTable, places: Where) -> int | NDArray[np.int16]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tickwright.systems.contracts.json import FrozenDict
+from tickwright.systems.flows.bulk import ascends
 from tickwright.systems.flows.cells import Cells
 from tickwright.systems.flows.compiled import CompiledFlow
 from tickwright.systems.flows.results import FlowFilter, FlowInstance
@@ -88,7 +89,7 @@ def select(store: FlowStore, wanted: FlowFilter) -> Selection:
     """Return the instances that fit a filter, by id. Cost: one pass over a column per field of the filter."""
     subject = None if wanted.subject is None else store.world.symbols.find(wanted.subject)
     found = [
-        cells.ids[np.flatnonzero(_matching(cells, wanted, subject))]
+        cells.ids[cells.live()].compress(_matching(cells, wanted, subject))
         for table in store.tables
         if wanted.definition in (None, table.flow.definition.id)
         for cells in table.cells()
@@ -97,8 +98,7 @@ def select(store: FlowStore, wanted: FlowFilter) -> Selection:
     if not found:
         return Selection(np.empty(0, np.int64))
     ids = found[0] if len(found) == 1 else np.concatenate(found)
-    ordered = len(ids) < 2 or bool((ids[1:] > ids[:-1]).all())
-    return Selection(ids if ordered else np.sort(ids))
+    return Selection(ids if ascends(ids) else np.sort(ids))
 
 
 def _matching(cells: Cells, wanted: FlowFilter, subject: int | None) -> NDArray[np.bool_]:

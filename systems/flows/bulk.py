@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tickwright.systems.flows.cells import Cells
     from tickwright.systems.flows.compiled import CompiledFlow
 
-__all__ = ["BLOCK", "DenseStep", "Job", "Where", "within"]
+__all__ = ["BLOCK", "DenseStep", "Job", "Where", "ascends", "within"]
 
 Where: TypeAlias = "slice | NDArray[np.int64]"
 """Rows of columns, or places in a ticket: neighbours as a slice."""
@@ -357,3 +357,12 @@ def _at(where: Where, places: Any) -> NDArray[Any]:
         return moved
     found: NDArray[Any] = where[places]
     return found
+
+
+def ascends(ids: NDArray[np.int64]) -> bool:
+    """Return whether every id is greater than the one before; by blocks, to stay in the cache."""
+    for start in range(0, len(ids) - 1, BLOCK):
+        part = ids[start : start + BLOCK + 1]
+        if not bool((part[1:] > part[:-1]).all()):
+            return False
+    return True

@@ -30,12 +30,13 @@ class Cells:
         state, subject: int32, symbols. revision: int32. created, updated: int64, ms. done: bool.
         entered: int64, ms, when the state was entered; None where no timer asks.
         values: the typed fields of the context.
+        public, arrays: FlowState's column, and its arrays when they were last looked up; kind: the other component.
         config_at, revision_at, updated_at, state_at, subject_at: memoryviews, faster for one number.
     """
 
     __slots__ = (
-        "_arrays", "_marks", "_own", "_public", "archetype", "changed", "config", "config_at", "created", "done",
-        "entered", "ids", "revision", "revision_at", "state", "state_at", "subject", "subject_at", "table", "updated",
+        "_marks", "_own", "archetype", "arrays", "changed", "config", "config_at", "created", "done", "entered", "ids",
+        "kind", "public", "revision", "revision_at", "state", "state_at", "subject", "subject_at", "table", "updated",
         "updated_at", "values", "world",
     )  # fmt: skip
 
@@ -43,9 +44,10 @@ class Cells:
         self.world = world
         self.table = table
         self.archetype = archetype
-        self._public = archetype.by_kind[FlowState]
+        self.public = archetype.by_kind[FlowState]
         self._own = archetype.by_kind[table.kind]
-        self.changed = self._public.changed
+        self.kind = table.kind
+        self.changed = self.public.changed
         self._marks: list[Where] = []
         self._bind()
 
@@ -54,18 +56,14 @@ class Cells:
         """How many instances there are; they are the first rows."""
         return self.archetype.count
 
-    def current(self) -> bool:
-        """Return whether the arrays are still the world's, and the component the definition's."""
-        return self._public.arrays is self._arrays and self._own.info.kind is self.table.kind
-
     def fresh(self) -> Cells:
         """Look the arrays up again if the world's table has grown."""
-        if self._public.arrays is not self._arrays:
+        if self.public.arrays is not self.arrays:
             self._bind()
         return self
 
     def _bind(self) -> None:
-        self._arrays = arrays = self._public.arrays
+        self.arrays = arrays = self.public.arrays
         _, self.state, self.subject, self.revision, self.created, self.updated, self.done = arrays
         own = {field.name: array for field, array in zip(self._own.info.fields, self._own.arrays, strict=True)}
         self.ids: NDArray[np.int64] = self.archetype.ids.view(np.int64)
@@ -108,7 +106,7 @@ class Cells:
 
     def nbytes(self) -> int:
         """Return the bytes of the instances' columns and of the world's books on them, per capacity."""
-        kept = [*self._public.arrays, *self._own.arrays, self.archetype.ids]
+        kept = [*self.public.arrays, *self._own.arrays, self.archetype.ids]
         entities = self.world.entities
         per_entity = entities.generation.itemsize + entities.table.itemsize + entities.row.itemsize
         return sum(array.nbytes for array in kept) + per_entity * self.archetype.capacity

@@ -23,7 +23,7 @@ FlatCall: TypeAlias = tuple[str, Callable[..., Any], Any, str, int]
 class Way:
     """One transition: its guards, what it calls in order, and where it leads."""
 
-    __slots__ = ("after", "checks", "entered", "entering", "exited", "leaving", "plan", "symbol")
+    __slots__ = ("after", "checks", "entered", "entering", "exited", "leaving", "plan", "start", "symbol")
 
     def __init__(self, flow: CompiledFlow, config: Config, edge: Edge) -> None:
         self.plan = plan = flow.plan(config, [edge], {})
@@ -34,6 +34,7 @@ class Way:
         self.entering: tuple[FlatCall, ...] = tuple(
             [each for index in plan.entered for each in _flat(nodes[index].enter, "enter", index)]
         )
+        self.start = config.current_state
         self.after = plan.config
         self.symbol = -1
         self.exited: tuple[str, ...] = ()

@@ -83,6 +83,10 @@ class Run:
         self.params: Any = EMPTY
         self.ctx = FlowContext(self)
 
+    def part(self) -> None:
+        """Let go of the handlers' context, so that neither waits for the garbage collector; it may be kept by them."""
+        del self.ctx
+
     def post(self, kind: str, what: Any, value: Any) -> None:
         """Put something into the outbox."""
         self.outbox = [*self.outbox, (kind, what, value)]
@@ -357,9 +361,11 @@ def choose(
 
 
 def finish(run: Run) -> Run:
-    """Drop what a flow that is done waits for no more."""
+    """Drop what a flow that is done waits for no more, and the handlers' context."""
     if run.config.done:
         run.timers, run.delayed = (), ()
+    if hasattr(run, "ctx"):
+        run.part()
     return run
 
 

@@ -20,7 +20,7 @@ from tickwright.systems.flows.components import FlowState
 from tickwright.systems.flows.context import FlowEvent
 from tickwright.systems.flows.errors import FlowError
 from tickwright.systems.flows.nodes import is_internal
-from tickwright.systems.flows.quick_step import take_quick
+from tickwright.systems.flows.quick_step import QuickRun, take_quick
 from tickwright.systems.flows.results import GuardFailed, InvalidAction, InvalidState, Success, TransitionResult
 from tickwright.systems.flows.step import Image, Run, Timer, begin, choose, finish, step
 from tickwright.systems.flows.store import FlowStore
@@ -41,6 +41,8 @@ class Stepper:
 
     def __init__(self, store: FlowStore) -> None:
         self.store = store
+        self._event = FlowEvent.of("", "", -1, None)
+        self.spare: QuickRun | None = None
 
     # -- starting ----------------------------------------------------------------------------------------
 
@@ -81,8 +83,12 @@ class Stepper:
         config = table.flow.config_list[at]
         quick = config.quick.get(action) or table.flow.quick(config, action)
         if quick is not None and not table.delayed:
-            event = FlowEvent.of(action, user, self.store.world.now(), data)
-            return take_quick(self, cells, row, instance, quick, event)
+            now, event = self.store.world.now(), self._event
+            if data is not None or event["timestamp"] != now or event["action"] != action or event["user"] != user:
+                event = FlowEvent.of(action, user, now, data)
+                if data is None:
+                    self._event = event  # it cannot change, and many instances get the same in one tick
+            return take_quick(self, cells, row, instance, config, quick, event)
         image = table.image(cells, row, instance)
         if is_internal(action):
             return self.reject(cells, row, instance, action, user, InvalidAction(action, image.config.current_state))

@@ -133,12 +133,12 @@ class FlowStore:
             UnknownInstanceError: there is none.
         """
         number = instance if type(instance) is int else _number(instance)
-        entities = self.world.entities
-        if number > 0 and entities.contains(number):
-            index = number & 0xFFFFFFFF
-            cells = self._cells_of.get(entities.table_at[index])
-            if cells is None or not cells.current():
-                cells = self.cells_in(entities.table_at[index])
+        entities, index = self.world.entities, number & 0xFFFFFFFF
+        if 0 < index < entities.used and entities.generation_at[index] == number >> 32:
+            at = entities.table_at[index]
+            cells = self._cells_of.get(at)
+            if cells is None or cells.public.arrays is not cells.arrays or cells.kind is not cells.table.kind:
+                cells = self.cells_in(at) if at >= 0 else None
             if cells is not None:
                 return cells, entities.row_at[index], number
         raise UnknownInstanceError(f"no flow instance {instance!r:.80}", todo="use an id that start returned")
