@@ -1,7 +1,5 @@
 """The design's rules of flows, one test each, named after the rule: meaning, order and atomicity, refusals."""
 
-# ruff: noqa: E501 - a definition reads best on one line
-
 from __future__ import annotations
 
 import json
