@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +14,7 @@ from tickwright.plugins.cli.output import BadInputError, fail, print_json
 from tickwright.systems.flows import FlowDefinition, from_scxml, from_xstate, read_definition, to_dot, to_mermaid
 from tickwright.systems.flows.checks import dead_ends, unreachable
 from tickwright.systems.flows.compiled import CompiledFlow
+from tickwright.systems.flows.testing import check_flow
 
 __all__ = ["flow_app"]
 
@@ -37,7 +37,14 @@ class Format(StrEnum):
     DOT = "dot"
 
 
-_SUFFIXES = {".json": Kind.FLOW, ".scxml": Kind.SCXML, ".xml": Kind.SCXML, ".luau": Kind.LUAU, ".fnl": Kind.LUAU}
+_SUFFIXES = {
+    ".json": Kind.FLOW,
+    ".scxml": Kind.SCXML,
+    ".xml": Kind.SCXML,
+    ".luau": Kind.LUAU,
+    ".lua": Kind.LUAU,
+    ".fnl": Kind.LUAU,
+}
 
 File = Annotated[Path, typer.Argument(help="A definition as JSON, an SCXML document, or a Lua plugin.")]
 As = Annotated[Kind | None, typer.Option("--as", help="What the file holds; by its suffix if left out.")]
@@ -53,7 +60,7 @@ def check(
 ) -> None:
     """Validate definitions; report unreachable states, dead ends and broken invariants (exit status 1)."""
     try:
-        rows = [_checked(each, file, kit=kit) for each in _read(file, kind)]
+        rows = [_checked(definition, handlers, kit=kit) for definition, handlers in _read(file, kind)]
     except TickwrightError as error:
         raise fail(error, as_json=as_json) from None
     problems = [problem for row in rows for problem in row["problems"]]
@@ -75,13 +82,17 @@ def graph(
     """Print definitions as Mermaid state diagrams or Graphviz digraphs."""
     draw = to_mermaid if style is Format.MERMAID else to_dot
     try:
-        for definition in _read(file, kind):
+        for definition, _ in _read(file, kind):
             typer.echo(draw(definition), nl=False)
     except TickwrightError as error:
         raise fail(error) from None
 
 
-def _read(file: Path, kind: Kind | None) -> list[FlowDefinition]:
+Handlers = Mapping[str, Callable[..., Any]]
+
+
+def _read(file: Path, kind: Kind | None) -> list[tuple[FlowDefinition, Handlers | None]]:
+    """Return the definitions of a file, with their handlers where it has some."""
     found = kind or _SUFFIXES.get(file.suffix)
     if found is None:
         raise BadInputError(f"what is a {file.suffix or 'file without suffix'}", where=str(file),
@@ -97,27 +108,19 @@ def _read(file: Path, kind: Kind | None) -> list[FlowDefinition]:
         Kind.XSTATE: from_xstate,
         Kind.SCXML: from_scxml,
     }
-    return [readers[found](text)]
+    return [(readers[found](text), None)]
 
 
-def _from_plugin(file: Path) -> list[FlowDefinition]:
-    """Load a plugin into an empty world and return the flows it registered."""
-    from tickwright.ecs_core import App
-    from tickwright.plugins.lua import LuaPlugins
-    from tickwright.systems.flows import FlowManager, FlowsPlugin
-    from tickwright.systems.hooks import HooksPlugin
-    from tickwright.systems.notes import NotesPlugin
-    from tickwright.systems.tools import ToolsPlugin
+def _from_plugin(file: Path) -> list[tuple[FlowDefinition, Handlers | None]]:
+    from tickwright.plugins.lua.flow_files import load_flow_files
 
-    with App() as app:
-        app.add_plugins(HooksPlugin(), NotesPlugin(), ToolsPlugin(), FlowsPlugin(), LuaPlugins(file))
-        found = app.world.resource(FlowManager).definitions()
+    found = load_flow_files(file)
     if not found:
         raise BadInputError("the plugin registers no flow", where=str(file))
-    return found
+    return [(each.definition, each.handlers) for each in found]
 
 
-def _checked(definition: FlowDefinition, file: Path, *, kit: bool) -> dict[str, Any]:
+def _checked(definition: FlowDefinition, handlers: Handlers | None, *, kit: bool) -> dict[str, Any]:
     """Return what there is to say of one definition."""
     names: set[str] = set()
 
@@ -128,7 +131,7 @@ def _checked(definition: FlowDefinition, file: Path, *, kit: bool) -> dict[str, 
     flow = CompiledFlow(definition, stand_in)
     problems = [f"state {path} is unreachable" for path in unreachable(flow)]
     problems += [f"state {path} is a dead end: nothing leads out, and it is not final" for path in dead_ends(flow)]
-    report = _kit(definition, file) if kit else None
+    report = check_flow(definition, handlers) if kit else None
     if report is not None and not report.ok:
         problems.append(str(report.failure or report))
     return {
@@ -142,15 +145,6 @@ def _checked(definition: FlowDefinition, file: Path, *, kit: bool) -> dict[str, 
         "kit": "passed" if report is not None and report.ok else "failed" if report is not None else "not run",
         "problems": problems,
     }
-
-
-def _kit(definition: FlowDefinition, file: Path) -> Any:
-    """Run the property-testing kit, with stand-ins for handlers where a file has none; None if it is not there."""
-    try:
-        run = import_module("tickwright.systems.flows.testing").check_flow
-    except (ImportError, AttributeError):
-        return None
-    return run(file if file.suffix == ".luau" else definition)
 
 
 def _print(row: dict[str, Any]) -> None:

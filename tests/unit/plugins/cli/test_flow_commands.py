@@ -78,6 +78,15 @@ def test_flows_of_a_plugin_are_checked(call):
     assert "lua_door: 2 states" in result.output
 
 
+def test_the_testing_kit_runs_with_stand_ins_or_with_a_plugins_handlers(call):
+    assert "property tests: passed" in call("door.json", DOOR, "check").output
+    assert "property tests: passed" in call("door.luau", LUA, "check").output
+    broken = LUA.replace("local M", "local calls = 0\nlocal M").replace(
+        "return event.key == 7", "calls = calls + 1; return calls % 2 == 0"
+    )
+    assert call("door.luau", broken, "check").exit_code == 1
+
+
 def test_graphs(call):
     assert "closed --> open : open [guarded]" in call("door.json", DOOR, "graph").output
     assert call("door.json", DOOR, "graph", "--format", "dot").output.startswith('digraph "door"')
