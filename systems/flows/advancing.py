@@ -389,7 +389,7 @@ def _codes(ticket: Ticket, table: FlowTable, places: Where) -> int | NDArray[np.
     if isinstance(actions, np.ndarray) and actions.dtype.kind in "iu":
         given = actions[places]
         if unknown == len(own) and given.dtype == np.int32 and given.flags.c_contiguous:
-            return np.minimum(given.view(np.uint32), unknown)  # -1 becomes the greatest
+            return np.minimum(given.view(np.uint32), unknown).astype(np.int16)  # -1 becomes the greatest
         return np.where((given >= 0) & (given < len(own)), given, unknown)
     some = actions[places] if isinstance(places, slice) else [actions[i] for i in places.tolist()]
     get = own.get

@@ -29,6 +29,7 @@ _STATUS = np.array([INVALID_ACTION, SUCCESS, SUCCESS, ERROR], np.int8)
 _FEW = 8
 BLOCK = 1 << 15  # rows at a time, so that a block's columns stay in the cache
 _CELLS = 1 << 22
+_WIDTH = 1 << 15
 
 
 class Job:
@@ -65,7 +66,7 @@ class DenseStep:
         self.failures: list[Failure] = []
         self.clocked = _clocked(flow)
         self.width = len(self.names) + 1
-        fits = len(flow.nodes) * self.width <= _CELLS
+        fits = len(flow.nodes) * self.width <= _CELLS and self.width < _WIDTH
         self.usable = not flow.nested and not flow.remembers and fits and (not flow.timed or self.clocked)
         if not self.usable:
             return
@@ -210,7 +211,7 @@ class DenseStep:
             full = np.full(size, status, np.int8) if isinstance(status, int) else status
             failures = self._ask_all(cells, rows, asked, full)
             status = squeeze(full)
-        columns = (_kept(before), _kept(codes), _kept(squeeze(cells.revision[rows])), status)
+        columns = (_kept(before), codes, _kept(squeeze(cells.revision[rows])), status)
         chunk = Chunk(self, cells.ids[rows], columns, failures, job.now, job.ticket.user)
         job.ticket.add(places, chunk)
         if not isinstance(status, int) or status == SUCCESS:
@@ -244,9 +245,9 @@ class DenseStep:
 
     def _ask_all(
         self, cells: Cells, rows: Where, asked: list[tuple[int, Asked]], status: NDArray[np.int8]
-    ) -> NDArray[np.int16] | None:
+    ) -> Spread | None:
         """Ask guards; write GUARD_FAILED or, where one raises, ERROR into `status`. Return which part failed where."""
-        failures: NDArray[np.int16] | None = None
+        failures: Spread | None = None
         for number, hit in asked:
             try:
                 # asking for all rows and using the answers of some is cheaper than gathering those
@@ -258,11 +259,14 @@ class DenseStep:
                     status[hit] = ERROR
                 continue
             for place, failing in fails:
-                failures = np.zeros(len(status), np.int16) if failures is None else failures
                 np.add(status, failing, out=status, casting="unsafe")  # SUCCESS becomes GUARD_FAILED
                 code = self.first_failure[number] + place
-                if code:
-                    np.add(failures, np.multiply(failing, code, dtype=np.int16), out=failures)
+                if failures is None:
+                    failures = code  # one value, until another part fails as well
+                    continue
+                if isinstance(failures, int):
+                    failures = np.full(len(status), failures, np.int16)
+                failures[failing] = code
         return failures
 
     def _fails(self, cells: Cells, rows: Where, number: int, hit: Asked) -> list[tuple[int, NDArray[np.bool_]]]:

@@ -41,7 +41,7 @@ class Chunk:
         before, actions: the configurations before the step, the actions' numbers; one value, or (N,) each.
         revisions: before the step; one value, or (N,).
         status: SUCCESS, GUARD_FAILED, INVALID_ACTION, or ERROR for what was left to the scalar step.
-        failures: int16 (N,), which failure of its flow stopped an action; None where none did.
+        failures: which failure of its flow stopped an action, one number or int16 (N,); None where none did.
     """
 
     __slots__ = (
@@ -54,7 +54,7 @@ class Chunk:
         dense: DenseStep,
         ids: NDArray[np.int64],
         columns: tuple[Spread, Spread, Spread, Spread],
-        failures: NDArray[np.int16] | None,
+        failures: Spread | None,
         now: int,
         user: str,
     ) -> None:
@@ -89,7 +89,7 @@ class Chunk:
     def failure(self, at: int) -> tuple[str, str]:
         """Return the guard that stopped the at-th instance, and its reason."""
         assert self.failures is not None
-        return self.dense.failures[int(self.failures[at])]
+        return self.dense.failures[_at(self.failures, at)]
 
     def record(self, instance: int) -> Record | None:
         """Return what the instance did here, or None."""

@@ -1,6 +1,12 @@
 """XState configs and SCXML documents as definitions, and what of them is refused by name."""
 
+# ruff: noqa: E501 - a document reads best on one line
+
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tickwright.ecs_core import App, ManualClock
 from tickwright.systems.flows import (
@@ -301,3 +307,37 @@ def test_what_was_imported_is_a_definition_like_any_other(flows):
     definition = from_scxml(OVEN)
     flows.register(to_json(definition))
     assert flows.send(flows.start("oven"), "nothing") == InvalidAction("nothing", "off")
+
+
+KEYS = ["id", "type", "initial", "states", "on", "always", "after", "target", "guard", "actions", "entry", "a", "b", "10",
+        "history", "onDone", "reenter", "context", "version", "tags", "guards", "params", "*", "event"]  # fmt: skip
+JSON = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(-5, 5), st.sampled_from(["a", "b", "parallel", "history", "#a", ".b"])
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(st.sampled_from(KEYS), inner, max_size=4)),
+    max_leaves=20,
+)
+XML = st.recursive(
+    st.sampled_from(["", "text", "<onentry/>", "<log expr='1'/>", "<raise event='e'/>", "<cancel sendid='x'/>"]),
+    lambda inner: st.tuples(
+        st.sampled_from(["state", "parallel", "final", "history", "transition", "onentry", "onexit", "initial", "datamodel",
+                         "data", "assign", "send", "state id='s'", "state initial='s'", "transition event='* a.b'",
+                         "transition target='s'", "transition cond='x &gt; 1'", "assign location='x' expr='1'",
+                         "send event='e' delay='1s'", "data id='x' expr='[1'"]),
+        st.lists(inner, max_size=3),
+    ).map(lambda p: f"<{p[0]}>{''.join(p[1])}</{p[0].split()[0]}>"),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(JSON)
+def test_any_config_is_taken_or_refused_by_a_typed_error(config):
+    with suppress(FlowDefinitionError):
+        assert from_xstate(config).states
+
+
+@given(st.lists(XML, max_size=4))
+def test_any_document_is_taken_or_refused_by_a_typed_error(inside):
+    with suppress(FlowDefinitionError):
+        assert from_scxml(f"<scxml>{''.join(inside)}</scxml>").states
