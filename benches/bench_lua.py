@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -160,23 +161,41 @@ def _load_ms(*, cached: bool) -> float:
     return (time.perf_counter() - begun) * 1e3
 
 
-def _resident_mb() -> float:
-    with open("/proc/self/status", encoding="ascii") as status:  # noqa: PTH123 (a pseudo file)
-        kib = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
-    return kib / 1024
+HUNDRED = """
+import gc, sys
+from pathlib import Path
+from tickwright.ecs_core import App, ManualClock
+from tickwright.plugins.lua import LuaPlugins, PluginHost
+from tickwright.systems.hooks import HooksPlugin
+
+def resident_mb():
+    kib = next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line[:5] == "VmRSS")
+    return int(kib) / 1024
+
+folder = Path(sys.argv[1])
+app = App(clock=ManualClock())
+app.add_plugins(HooksPlugin(), LuaPlugins(folder / "first.luau"))
+host = app.world.resource(PluginHost)
+gc.collect()
+before = resident_mb()
+host.load(folder / "more")
+gc.collect()
+assert len(host.list()) == 101
+print(resident_mb() - before)
+"""
 
 
 def _hundred_mb() -> float:
-    source = (
-        "local M = {}\nfunction M.init(ctx) ctx:on('note:saved', M.h) end\nfunction M.h(e) return nil end\nreturn M"
-    )
-    BareModule(source)
-    gc.collect()
-    before = _resident_mb()
-    kept = [BareModule(source) for _ in range(100)]
-    for module in kept:
-        module.init()
-    return _resident_mb() - before
+    """Return what a hundred small plugins add to a process of their own, whose memory nobody else has used."""
+    body = "local M = {}\nfunction M.init(ctx) ctx:on('note:saved', M.h) end\nfunction M.h(e) return nil end\nreturn M"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "first.luau").write_text(body)
+        (folder / "more").mkdir()
+        for number in range(100):
+            (folder / "more" / f"p{number}.luau").write_text(body)
+        done = subprocess.run([sys.executable, "-c", HUNDRED, name], capture_output=True, text=True, check=True)
+    return float(done.stdout)
 
 
 def cases(quick: bool) -> list[Case | Gauge]:  # noqa: FBT001 (every bench module's signature)
