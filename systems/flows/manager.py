@@ -16,7 +16,7 @@ from tickwright.systems.flows.async_send import AsyncSender, check_revision
 from tickwright.systems.flows.audit import AuditStream, Rejection
 from tickwright.systems.flows.context import FlowEvent
 from tickwright.systems.flows.errors import FlowError, ReentrantSendError, UnknownInstanceError
-from tickwright.systems.flows.migrating import ContextFn, migrate_one, plan_migration
+from tickwright.systems.flows.migrating import ContextFn, migrate_lost, migrate_one, plan_migration
 from tickwright.systems.flows.nodes import is_internal
 from tickwright.systems.flows.replay import Replayed, replay_compiled
 from tickwright.systems.flows.results import FlowFilter, FlowInstance, Transition, TransitionResult
@@ -410,11 +410,4 @@ class FlowManager:
         Raises:
             FlowError: one of them has no place; nothing changed.
         """
-        table = self._store.table(definition_id)
-        lost = [
-            i for cells in table.cells() for i in cells.ids[np.flatnonzero(cells.config[cells.live()] < 0)].tolist()
-        ]
-        moves = [plan_migration(self._store, each, state_map, context_fn) for each in lost]
-        for move in () if dry_run else moves:
-            migrate_one(self._store, move)
-        return {move.instance: move.config.current_state for move in moves}
+        return migrate_lost(self._store, self._store.table(definition_id), state_map, context_fn, dry_run=dry_run)

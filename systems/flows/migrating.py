@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from tickwright.systems.contracts.events import FlowFinished, FlowTransitioned
 from tickwright.systems.contracts.json import FrozenDict, JsonValueError, freeze
 from tickwright.systems.flows.cells import Cells
@@ -14,8 +16,9 @@ from tickwright.systems.flows.errors import FlowError
 from tickwright.systems.flows.replay import MIGRATE
 from tickwright.systems.flows.store import FlowStore
 from tickwright.systems.flows.structure import StateType
+from tickwright.systems.flows.table import FlowTable
 
-__all__ = ["ContextFn", "migrate_one", "plan_migration"]
+__all__ = ["ContextFn", "migrate_lost", "migrate_one", "plan_migration"]
 
 ContextFn = Callable[[dict[str, Any]], Mapping[str, Any]]
 
@@ -97,6 +100,21 @@ def migrate_one(store: FlowStore, move: _Move) -> None:
         )
         if config.done:
             store.tell(FlowFinished(definition=definition, instance=str(instance), state=to))
+
+
+def migrate_lost(
+    store: FlowStore, table: FlowTable, state_map: Mapping[str, str], context_fn: ContextFn | None, *, dry_run: bool
+) -> dict[int, str]:
+    """Move every instance of a table that lost its state, all or none; see `FlowManager.migrate_all`."""
+    lost = [
+        instance
+        for cells in table.cells()
+        for instance in cells.ids[np.flatnonzero(cells.config[cells.live()] < 0)].tolist()
+    ]
+    moves = [plan_migration(store, each, state_map, context_fn) for each in lost]
+    for move in () if dry_run else moves:
+        migrate_one(store, move)
+    return {move.instance: move.config.current_state for move in moves}
 
 
 def _start_timers(store: FlowStore, move: _Move, now: int) -> None:
