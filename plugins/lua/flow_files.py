@@ -43,6 +43,8 @@ def load_flow_files(path: Path) -> list[LoadedFlow]:
     from tickwright.systems.flows import FlowDefinition, FlowManager, FlowsPlugin
     from tickwright.systems.flows.testing import LoadedFlow
     from tickwright.systems.hooks import HooksPlugin
+    from tickwright.systems.notes import NotesPlugin
+    from tickwright.systems.tools import ToolsPlugin
 
     caught: list[LoadedFlow] = []
 
@@ -61,7 +63,7 @@ def load_flow_files(path: Path) -> list[LoadedFlow]:
             caught.append(LoadedFlow(read, dict(handlers or {}), keep=app))
             return read
 
-    app = App(clock=ManualClock()).add_plugins(HooksPlugin(), FlowsPlugin())
+    app = App(clock=ManualClock()).add_plugins(HooksPlugin(), NotesPlugin(), ToolsPlugin(), FlowsPlugin())
     app.insert_resource(Catching(app.world), as_type=FlowManager)
     app.add_plugins(LuaPlugins(path))
     return caught

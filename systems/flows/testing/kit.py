@@ -7,7 +7,7 @@ from typing import Any
 
 from tickwright.systems.flows.guards import guard
 
-__all__ = ["ACTIONS", "CONTEXT", "COUNTERS", "DATA", "GUARDS", "KIT_HANDLERS"]
+__all__ = ["ACTIONS", "CALLS", "CONTEXT", "DATA", "GUARDS", "KIT_HANDLERS"]
 
 
 class Odd(Exception):  # noqa: N818 - an error whose name does not say so, on purpose
@@ -78,8 +78,13 @@ KIT_HANDLERS: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 """Every function that `flow_definitions` uses."""
 
-COUNTERS: tuple[str, ...] = ("count", "note", "poke", "tell", "raise", "fail")
-"""The names of handlers among them."""
+CALLS: tuple[Any, ...] = (
+    "count", "note", "poke", "tell", "raise", "fail",
+    {"type": "flow.assign", "params": {"key": "n", "expr": "n + 1"}},
+    {"type": "flow.send", "params": {"action": "a2", "delay_s": 0.01, "id": "soon"}},
+    {"type": "flow.cancel", "params": {"id": "soon"}},
+)  # fmt: skip
+"""Handlers as a document writes them: the names among them, and what the engine brings itself."""
 
 GUARDS: tuple[Any, ...] = (
     "small",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tickwright.systems.flows.reader import read_definition
 from tickwright.systems.flows.structure import FlowDefinition
-from tickwright.systems.flows.testing.kit import ACTIONS, CONTEXT, COUNTERS, GUARDS
+from tickwright.systems.flows.testing.kit import ACTIONS, CALLS, CONTEXT, GUARDS
 from tickwright.systems.flows.testing.script import Step
 from tickwright.systems.flows.testing.structure import Structure
 
@@ -30,7 +30,7 @@ def flow_definitions(
     nested: bool = True,
     timers: bool = True,
     guards: Sequence[Any] = GUARDS,
-    handlers: Sequence[str] = COUNTERS,
+    handlers: Sequence[Any] = CALLS,
     typed: bool = False,
 ) -> SearchStrategy[dict[str, Any]]:
     """Make up flow definitions, every state of which can be reached.
@@ -42,7 +42,7 @@ def flow_definitions(
         nested: whether there are compound, parallel and history states.
         timers: whether there are `after` transitions.
         guards: guards to draw from, as a document writes them; none for unguarded flows.
-        handlers: names to draw from for enter, exit and actions; none for flows that are data alone.
+        handlers: handlers to draw from for enter, exit and actions, as a document writes them; none for no handlers.
         typed: put the field `n` in a column, so that flows can be stepped in bulk.
 
     Returns:
@@ -69,7 +69,7 @@ class _Builder:
     """Draws one definition."""
 
     def __init__(
-        self, draw: DrawFn, *, nested: bool, timers: bool, guards: Sequence[Any], handlers: Sequence[str]
+        self, draw: DrawFn, *, nested: bool, timers: bool, guards: Sequence[Any], handlers: Sequence[Any]
     ) -> None:
         self.draw = draw
         self.nested = nested
@@ -142,7 +142,7 @@ class _Builder:
             state = paths[self.one_of(*open_)]
             target = self.anywhere(paths) if self.often(4, 5) or not self.handlers else None
             way = self.way(target, guarded=self.often(1, 2)) | ({"reenter": False} if self.often(1, 5) else {})
-            action = self.one_of(*ACTIONS)
+            action = "*" if self.often(1, 12) else self.one_of(*ACTIONS)
             listed = state["on"].get(action, [])
             state["on"][action] = [*(listed if isinstance(listed, list) else [listed]), way]
         for path in open_:
