@@ -12,6 +12,7 @@ from tickwright.systems.contracts.json import FrozenDict
 from tickwright.systems.flows import FlowManager, GuardFailed
 from tickwright.systems.flows import context as context_module
 from tickwright.systems.flows import migrating as migrating_module
+from tickwright.systems.flows import snapshots as snapshots_module
 from tickwright.systems.flows import stepper as stepper_module
 from tickwright.systems.flows.advancing import Advancer
 from tickwright.systems.flows.audit import AuditStream
@@ -315,3 +316,39 @@ def a_query_that_counts_the_done_as_active(patch: Patch) -> None:
         return original(self, wanted)
 
     around(patch, FlowManager, "query", query)
+
+
+@defect("I22")
+def a_snapshot_without_timers(patch: Patch) -> None:
+    def place(original: Any, store: Any, *args: Any) -> None:
+        original(store, *args)
+        store.calendar.clear()
+
+    around(patch, snapshots_module, "_place", place)
+
+
+@defect("I22")
+def a_snapshot_without_the_queue(patch: Patch) -> None:
+    def place(original: Any, store: Any, *args: Any) -> None:
+        original(store, *args)
+        store.queue.clear()
+
+    around(patch, snapshots_module, "_place", place)
+
+
+@defect("I15", "I12", "I4", "I2", "I18")
+def sends_that_arrive_as_they_were_made(patch: Patch) -> None:
+    def deliver(self: Any) -> None:
+        self.queue.extend(each for _, each in self.sent)
+        self.sent.clear()
+
+    patch.setattr(FlowStore, "deliver", deliver)
+
+
+@defect("I19", "I4", "I2")
+def a_timer_stamped_with_the_tick(patch: Patch) -> None:
+    def fire(original: Any, self: Any, cells: Any, row: int, *args: Any) -> Any:
+        cells.updated_at[row] = self.store.world.now()
+        return original(self, cells, row, *args)
+
+    around(patch, Stepper, "fire", fire)

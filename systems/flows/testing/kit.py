@@ -34,7 +34,7 @@ def _tell(ctx: Any, event: Any) -> None:
     ctx.emit("kit:told", {"state": ctx.current_state(), "n": ctx.context()["n"]})
     to = event.get("to")
     if isinstance(to, int):
-        ctx.send(to, "a0", {"deep": True})
+        ctx.send(to, "a0", {"deep": True, "by": ctx.subject()})
     elif to == "itself":
         ctx.send(ctx.instance(), "a0", {"deep": True}, delay_s=0.01, label="later")
     elif to == "nobody":
