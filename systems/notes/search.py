@@ -19,6 +19,7 @@ __all__ = ["FoundNote", "WordIndex"]
 _WORD = re.compile(r"\w+")
 _MOST_WORDS = 24
 _AT_A_TIME = 256
+_COUNTS_KEPT = 10_000
 _RARE = 0.1  # a word in more notes than this share tells little when any word will do
 
 
@@ -39,12 +40,13 @@ class WordIndex:
         self._db.executescript(
             "CREATE VIRTUAL TABLE notes USING fts5(path UNINDEXED, title, tags, body,"
             " tokenize='porter unicode61 remove_diacritics 2');"
-            "CREATE VIRTUAL TABLE terms USING fts5vocab(notes, 'row');"
             "PRAGMA temp_store = MEMORY;"
         )
         weakref.finalize(self, self._db.close)  # also where nobody calls close
         self._rows: dict[str, int] = {}
         self._next = 1
+        self._counts: dict[str, int] = {}
+        self._changes = 0
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -76,6 +78,7 @@ class WordIndex:
             for record, text in notes:
                 self._delete(record.path)
                 self._insert([self._row(record, text)])
+                self._changed(1)
             self._db.execute("COMMIT")
 
     def _row(self, record: NoteRecord, text: str) -> tuple[Any, ...]:
@@ -90,6 +93,7 @@ class WordIndex:
         """Forget a note; an unknown one does nothing."""
         with self._lock:
             self._delete(path)
+            self._changed(1)
 
     def bytes_used(self) -> int:
         """Return the index's size in memory."""
@@ -106,11 +110,12 @@ class WordIndex:
         if not words or limit <= 0:
             return []
         with self._lock:
-            found = self._match(" AND ".join(f'"{word}"' for word in words), limit)
+            found = self._with_all(words, limit)
             if len(found) < limit and len(words) > 1:
                 any_word = " OR ".join(f'"{word}"' for word in self._telling(words))
                 seen = {hit.path for hit in found}
-                more = [hit for hit in self._match(any_word, limit + len(seen)) if hit.path not in seen]
+                some = self._match(any_word, limit + len(seen)) or []
+                more = [hit for hit in some if hit.path not in seen]
                 # bm25 of two queries cannot be compared: a note with every word stays before one with some
                 floor = min((hit.score for hit in found), default=float("inf"))
                 found += [_lowered(hit, floor) for hit in more[: limit - len(found)]]
@@ -118,7 +123,23 @@ class WordIndex:
                 found = self._contains(words, limit)
         return found
 
-    def _match(self, query: str, limit: int) -> list[FoundNote]:
+    def _with_all(self, words: Sequence[str], limit: int) -> list[FoundNote]:
+        """Return the notes with every word, best first.
+
+        A word in more than half of the notes adds next to nothing to bm25, yet costs as much as any: the others, or
+        the rarest, rank. A hit that lacks one of the words left out shows that they matter after all.
+        """
+        every = " AND ".join(f'"{word}"' for word in words)
+        half = max(20, len(self._rows) // 2)
+        ranking = [word for word in words if self._count(word) <= half] or [min(words, key=self._count)]
+        if len(ranking) < len(words):
+            found = self._match(" AND ".join(f'"{word}"' for word in ranking), limit, shown=every)
+            if found is not None:
+                return found
+        return self._match(every, limit) or []
+
+    def _match(self, query: str, limit: int, *, shown: str = "") -> list[FoundNote] | None:
+        """Return the best hits of a query, or None if one of them does not fit what is to be shown."""
         # ranked first, so that snippets are made only for the hits that are shown
         ranked = self._db.execute(
             "SELECT rowid, bm25(notes, 0.0, 8.0, 4.0, 1.0) AS score FROM notes WHERE notes MATCH ?"
@@ -127,11 +148,14 @@ class WordIndex:
         ).fetchall()
         found = []
         for row, score in ranked:
-            path, title, body, snippet = self._db.execute(
+            hit = self._db.execute(
                 "SELECT path, title, body, snippet(notes, 3, '', '', ' … ', 24) FROM notes"
                 " WHERE notes MATCH ? AND rowid = ?",
-                (query, row),
+                (shown or query, row),
             ).fetchone()
+            if hit is None:
+                return None
+            path, title, body, snippet = hit
             found.append(FoundNote(path, body, -score, "words", title, " ".join(snippet.split())))
         return found
 
@@ -142,11 +166,19 @@ class WordIndex:
         return kept or [min(words, key=self._count)]
 
     def _count(self, word: str) -> int:
-        """Return about how many notes have the word; the index holds stems: the word, mostly less an ending."""
-        stems = {word, *(word[:-cut] for cut in range(1, 5) if len(word) - cut > 2), word[:-1] + "i"}
-        ask = "SELECT doc FROM terms WHERE term = ?"
-        rows = [self._db.execute(ask, (stem,)).fetchone() for stem in stems]
-        return max((int(row[0]) for row in rows if row is not None), default=0)
+        """Return how many notes have the word, or had when it was last counted."""
+        found = self._counts.get(word)
+        if found is None:
+            ask = "SELECT count(*) FROM notes WHERE notes MATCH ?"
+            found = self._counts[word] = int(self._db.execute(ask, (f'"{word}"',)).fetchone()[0])
+        return found
+
+    def _changed(self, count: int) -> None:
+        """Forget the words' counts once a hundredth of the notes changed."""
+        self._changes += count
+        if self._changes * 100 > len(self._rows) or len(self._counts) > _COUNTS_KEPT:
+            self._changes = 0
+            self._counts.clear()
 
     def _contains(self, words: Sequence[str], limit: int) -> list[FoundNote]:
         """Look through the texts, for scripts that write no spaces between words."""
