@@ -86,10 +86,6 @@ class LuaHandlers:
         kind = type(value)
         if kind is bool or value is None or (kind is int and -_EXACT < value < _EXACT):
             return value
-        if isinstance(value, tuple | list) and value and isinstance(value[0], msgspec.Struct):
-            value = [msgspec.to_builtins(item) for item in value]
-        elif isinstance(value, msgspec.Struct):
-            value = msgspec.to_builtins(value)
         return self._plugin.runtime.write(value)
 
     def _kind(self, kind: type[HookEvent]) -> tuple[int, bool, Callable[[HookEvent], Iterable[Any]]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tickwright.ecs_core.plain import plain
 from tickwright.plugins.lua.context import Doors, optional_text
 from tickwright.plugins.lua.errors import PluginError, PluginRuntimeError, PluginValueError
 from tickwright.plugins.lua.values import decode_json, text
@@ -78,9 +79,7 @@ class LuaTasks:
 
     def _wait_for_event(self, task: LuaTask, event: str, pattern: str | None) -> None:
         def heard(event: Any, _: Any) -> None:
-            import msgspec
-
-            task.answer = (True, msgspec.to_builtins(event, str_keys=True))
+            task.answer = (True, plain(event))
 
         hooks, owner = self._host.hooks, task.plugin.name
         subscription = hooks.on(event, heard, pattern=pattern, once=True, transient=True, owner=owner)

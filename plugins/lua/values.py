@@ -16,6 +16,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
+import msgspec
+
 from tickwright.plugins.lua.errors import PluginValueError
 
 __all__ = ["LuaWriter", "decode_json", "text"]
@@ -121,6 +123,9 @@ class LuaWriter:
     def _foreign(self, value: object, path: str, depth: int) -> Any:
         if isinstance(value, Set):
             return self._sequence(sorted(value), path, depth)
+        if isinstance(value, msgspec.Struct):
+            names = zip(type(value).__struct_encode_fields__, msgspec.structs.astuple(value), strict=True)
+            return self._mapping(dict(names), path, depth)
         item = getattr(value, "item", None)  # a NumPy scalar
         if callable(item) and getattr(value, "shape", None) == ():
             return self._convert(item(), path, depth)

@@ -12,18 +12,25 @@ from tickwright.ecs_core import App, ManualClock
 from tickwright.plugins.lua import LuaPlugins, PluginHost
 from tickwright.systems.agents import Agents, AgentsPlugin, AgentStatus
 from tickwright.systems.hooks import Hooks, HooksPlugin
-from tickwright.systems.notes import NotesPlugin
+from tickwright.systems.notes import Notes, NotesPlugin
 
 SOURCE = """
 local M = {}
 local c
 local steps = 0
+local blocks = {}
 function M.init(ctx)
     c = ctx
+    ctx:on("note:parsed", function(event)
+        for _, block in event.blocks do table.insert(blocks, block.kind .. ":" .. block.text .. ":" .. block.line) end
+    end)
     ctx:on("demo:ping", function() steps += 1 end, { priority = 7, pattern = "demo:*" })
 end
 function M.rows(component) return c:query({ components = { component } }) end
 function M.despawn(entity) c:despawn(entity) end
+function M.blocks() return blocks end
+function M.parsed() c:task(function() M.event = c:waitFor("note:parsed") end) end
+function M.waited() return M.event and M.event.blocks[1].text end
 function M.steps() return steps end
 function M.waits() return c.agents:start("waiter", function() c:wait(60) return 1 end) end
 function M.breaks() return c.agents:start("breaker", function() error("no") end) end
@@ -65,3 +72,22 @@ def test_agents_of_lua_complete_fail_and_are_cancelled(app: App) -> None:
     assert len(host.tasks) == 0
     rows: Any = host.call("watcher", "rows", "AgentTask")
     assert {row["AgentTask"]["agent"] for row in rows} == {"waiter", "breaker", "worker"}
+
+
+def test_the_blocks_of_a_parsed_note_reach_lua(app: App) -> None:
+    host = app.world.resource(PluginHost)
+    host.call("watcher", "parsed")
+    app.run(ticks=2)
+    app.world.resource(Notes).save("a.md", "# Head\n\npara\n")
+    app.run(ticks=2)
+    assert host.call("watcher", "waited") == "# Head"
+    assert host.call("watcher", "blocks") == ["heading:# Head:1", "paragraph:para:3"]
+    assert app.world.resource(Hooks).errors.total == 0
+
+
+def test_notes_are_queried_from_lua(app: App) -> None:
+    host = app.world.resource(PluginHost)
+    app.world.resource(Notes).save("a.md", "[[b]] #x")
+    assert [row["Note"]["path"] for row in host.call("watcher", "rows", "Note")] == ["a.md"]
+    assert [row["NoteLink"]["name"] for row in host.call("watcher", "rows", "NoteLink")] == ["b"]
+    assert [row["NoteTag"]["name"] for row in host.call("watcher", "rows", "NoteTag")] == ["x"]
