@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +30,8 @@ class Subject:
 
     Args:
         source: a definition, or a path.
-        handlers: its functions by name. Without any, stand-ins are used: handlers that do nothing, and guards that
-            answer what the action's data says under `guards`.
+        handlers: its functions by name; async ones are run to their end where they are called. Without any, stand-ins
+            are used: handlers that do nothing, and guards that answer what the action's data says under `guards`.
         users: who sends actions.
         data: action -> the values its data may have, a sequence or a hypothesis strategy.
         contexts: initial contexts, a sequence or a hypothesis strategy.
@@ -56,7 +57,8 @@ class Subject:
         self.structure = Structure(self.definition)
         self.guards = frozenset(name for way in self.structure.all_ways for g in way.guards for name in _names(g))
         self.stands_in = handlers is None
-        self.handlers = self._stand_ins() if handlers is None else dict(handlers)
+        given = self._stand_ins() if handlers is None else dict(handlers)
+        self.handlers = {name: _settled(each) if iscoroutinefunction(each) else each for name, each in given.items()}
         self.users = tuple(users) or ("",)
         self.data = dict(data or {})
         self.contexts = contexts
@@ -103,6 +105,17 @@ class Subject:
 def _is_path(source: Any) -> bool:
     text = isinstance(source, str) and not source.lstrip().startswith("{")
     return isinstance(source, Path) or text
+
+
+def _settled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return an async handler as one that waits: what it comes to is the same, `send_async` only waits elsewhere."""
+
+    def call(ctx: Any, event: Any) -> Any:
+        import anyio
+
+        return anyio.run(function, ctx, event)
+
+    return call
 
 
 def _nothing(_ctx: Any, _event: Any) -> int:

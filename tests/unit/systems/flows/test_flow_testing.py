@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import anyio
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -89,6 +90,18 @@ def test_a_flow_without_handlers_is_checked_with_stand_ins():
     report = check_flow(REVIEW, settings=quiet_settings(30))
     assert report.ok, report
     assert (report.one_sided, report.untaken) == ({}, ())
+
+
+def test_async_handlers_are_run_to_their_end():
+    async def approved(ctx, event):
+        await anyio.sleep(0)
+        ctx.set_context("approver", event.user)
+
+    report = check_flow(
+        REVIEW, HANDLERS | {"onApproved": approved}, invariants=(*named("I2", "I6"), four_eyes), **OPTIONS
+    )
+    assert report.ok, report
+    assert report.states["approved"] > 0
 
 
 def test_missing_handlers_and_wrong_definitions_are_refused_before_anything_runs():
