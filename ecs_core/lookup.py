@@ -90,11 +90,11 @@ class Lookup(Storage):
         info = self.components.info(kind)
         number = self.components.number(kind)
         groups = self.groups(found, distinct=False)
-        for table, rows, positions in groups:
+        for table, rows, _ in groups:
             if table.key >> number & 1:
                 continue
-            if not (has := self._rows_with(table, rows, number)).all():
-                raise self.lacks(int(found[positions][np.argmin(has)]), kind)
+            if not self._rows_with(table, rows, number).all():
+                raise self.lacks(int(found[np.argmin(self.has_batch(found, kind))]), kind)
         if info.storage == "object":
             return self.objects.get_all(found.tolist(), info.kind)
         return self._gather(info, number, groups, len(found))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tickwright.ecs_core.rows import Marks, Origin
     from tickwright.ecs_core.table import Table
 
-__all__ = ["Match", "RunTicks"]
+__all__ = ["FreeTicks", "Match", "RunTicks"]
 
 _LONG_RUN = 64  # rows; shorter runs cost more to hand out one by one than to gather
 Rows = slice | NDArray[np.intp]
@@ -37,6 +37,20 @@ class RunTicks:
         """Start a run."""
         self.last = self.this
         self.this = self.clock.advance()
+
+
+class FreeTicks(RunTicks):
+    """For queries that belong to no system: whatever they write is written now, however old the query is."""
+
+    __slots__ = ()
+
+    @property
+    def this(self) -> int:  # type: ignore[override]  # a number that is never the same
+        """A tick newer than all others."""
+        return self.clock.advance()
+
+    @this.setter
+    def this(self, _tick: int) -> None: ...
 
 
 class Match:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tickwright.ecs_core.access import Access, Part
 from tickwright.ecs_core.entity import label
-from tickwright.ecs_core.match import Match, RunTicks
+from tickwright.ecs_core.match import FreeTicks, Match, RunTicks
 from tickwright.ecs_core.terms import Filter, QueryError, Term, read_query
 
 if TYPE_CHECKING:
@@ -260,8 +260,7 @@ def bind_query(world: World, wanted: tuple[Any, ...]) -> Query[Any]:
         wanted = wanted[0].__args__
     where = "world.query"
     terms, filters, many = read_query(wanted, where)
-    run = RunTicks(world.clock)
-    run.this = world.clock.advance()
+    run = FreeTicks(world.clock)
     return Query(world, terms, filters, many=many, run=run, where=where)
 
 
