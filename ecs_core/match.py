@@ -45,7 +45,7 @@ class FreeTicks(RunTicks):
     __slots__ = ()
 
     @property
-    def this(self) -> int:  # type: ignore[override]  # a number that is never the same
+    def this(self) -> int:
         """A tick newer than all others."""
         return self.clock.advance()
 

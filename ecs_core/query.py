@@ -49,6 +49,7 @@ class Query(Generic[D, *Fs]):
 
     __slots__ = (
         "_matches",
+        "_restores",
         "_seen",
         "_stamp",
         "_whole",
@@ -72,6 +73,7 @@ class Query(Generic[D, *Fs]):
         self.where = where
         self._matches: list[Match] = []
         self._seen = 0
+        self._restores = world.restores
         self.marks_objects = any(term.mut and term.kind == "objects" for term in terms)
         self._stamp = -1
         self._whole: list[D] | None = None
@@ -125,6 +127,8 @@ class Query(Generic[D, *Fs]):
 
     def _match(self) -> list[Match]:
         tables = self.world.tables
+        if self._restores != self.world.restores:  # the world has other tables now
+            self._matches, self._seen, self._restores = [], 0, self.world.restores
         for table in tables[self._seen :]:
             match = Match.of(cast("Query[Any]", self), table)
             if match is not None:

@@ -207,6 +207,7 @@ class Table:
         self.count = 0
         self.touch()
         self.presence[:] = 0
+        self.object_ticks.clear()
         self.unbind()
 
     def unbind(self) -> None:

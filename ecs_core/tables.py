@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,26 @@ class Tables:
             found = self._by_key[key] = Table(len(self.tables), key, infos, self.stamp)
             self.tables.append(found)
         return found
+
+    def rearrange(self, keys: Iterable[int]) -> None:
+        """Empty all tables and have those of these keys in this order; others are dropped.
+
+        Queries go through tables in their order, so it is part of what a restored world has to have.
+        """
+        old = self._by_key
+        for table in self.tables:
+            table.clear()
+            table.edges.clear()
+        self.tables, self._by_key = [], {}
+        for key in keys:
+            if key in self._by_key:
+                continue
+            if (kept := old.get(key)) is None:
+                self.table(key)
+                continue
+            kept.number = len(self.tables)
+            self._by_key[key] = kept
+            self.tables.append(kept)
 
     def _edge(self, source: Table, add: int, remove: int) -> Table:
         found = source.edges.get((add, remove))

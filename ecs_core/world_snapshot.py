@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -83,11 +83,11 @@ def save_world(world: World) -> list[Buffer]:
     arrays = _Arrays()
     entities = world.entities
     lasting = [info for info in world.components.current() if not info.transient]
-    tables = [_save_table(world, table, arrays) for table in world.tables if table.count]
+    tables = [_save_table(world, table, arrays) for table in world.tables]
     objects = {info.name: _save_objects(world, info) for info in lasting if info.storage == "object"}
     delayed = [[each.due_ms, each.order, _save_commands(each.commands)] for each in sorted(world.delayed)]
     relations = world.relations.saved()
-    used = {*relations, *(name for table in tables for name in (*table["columns"], *table["bits"]))}
+    used = {*relations, *(name for table in tables if table["rows"] for name in (*table["columns"], *table["bits"]))}
     used |= {name for each in world.delayed for group in each.commands.staged() for name in _names(group)}
     header = {
         "symbols": world.symbols.all(),
@@ -114,8 +114,10 @@ def _schema(info: ComponentInfo) -> list[Any]:
 
 
 def _save_table(world: World, table: Table, arrays: _Arrays) -> dict[str, Any]:
-    count = table.count
-    columns = {}
+    count, columns = table.count, dict[str, Any]()
+    if not count:  # its place among the others is kept
+        names = [column.info.name for column in table.columns.values() if not column.info.transient]
+        return {"rows": 0, "columns": dict.fromkeys(names), "bits": {}}
     for column in table.columns.values():
         if not column.info.transient:
             fields = [arrays.add(array[:count]) for array in column.arrays]
@@ -126,7 +128,7 @@ def _save_table(world: World, table: Table, arrays: _Arrays) -> dict[str, Any]:
         if not info.transient and (there := table.present(bit)).any():
             ticks = _save_ticks(*table.ticks_of(number), count, arrays)
             bits[info.name] = [arrays.add(np.packbits(there)), *ticks]
-    return {"ids": arrays.add(table.ids[:count]), "columns": columns, "bits": bits}
+    return {"rows": count, "ids": arrays.add(table.ids[:count]), "columns": columns, "bits": bits}
 
 
 def _save_ticks(added: Ticks, changed: Ticks, count: int, arrays: _Arrays) -> list[Any]:
@@ -246,13 +248,14 @@ def _place(world: World, saved: _Saved, objects: list[Any], delayed: list[Delaye
     header, entities = saved.header, world.entities
     world.symbols.restore(header["symbols"])
     world.clock.restore(header["clock"])
-    for table in world.tables:
-        table.clear()
+    tables = [(each, _key(world, each["columns"])) for each in header["tables"]]
+    world.rearrange(key for _, key in tables if key is not None)
     entities.restore(saved.array(header["generations"]), saved.array(header["free"]), header["alive"])
     world.live.clear()
     world.objects = ObjectStore()
-    for each in header["tables"]:
-        _load_table(world, saved, each)
+    for each, _ in tables:
+        if each["rows"]:
+            _load_table(world, saved, each)
     for entity, kind, value in objects:
         world.objects.put(entity, kind, value)
     world.relations.restore(header["relations"])
@@ -261,6 +264,12 @@ def _place(world: World, saved: _Saved, objects: list[Any], delayed: list[Delaye
         if name in world.runs:
             world.runs[name].last, world.runs[name].this = last, this
     world.restores += 1
+
+
+def _key(world: World, names: Iterable[str]) -> int | None:
+    """Return the key of a table with these components, None if one is unknown (and nobody has it)."""
+    kinds = [world.components.named(name) for name in names]
+    return None if None in kinds else sum(1 << world.components.numbers[kind] for kind in kinds if kind is not None)
 
 
 def _load_table(world: World, saved: _Saved, content: dict[str, Any]) -> None:

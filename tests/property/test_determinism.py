@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tickwright.ecs_core import Update
@@ -43,16 +43,19 @@ def run(plan, seed, ticks, **options):
         return app.digest()
 
 
+@settings(max_examples=25)
 @given(PLANS, st.integers(0, 99), st.integers(1, 6))
 def test_equal_apps_go_alike(plan, seed, ticks):
     assert run(plan, seed, ticks) == run(plan, seed, ticks)
 
 
+@settings(max_examples=25)
 @given(PLANS, st.integers(0, 99), st.integers(1, 6))
 def test_threads_give_what_one_thread_gives(plan, seed, ticks):
     assert run(plan, seed, ticks, threads=3) == run(plan, seed, ticks)
 
 
+@settings(max_examples=40)
 @given(PLANS, st.integers(0, 99), st.integers(0, 5), st.integers(0, 5))
 def test_a_restored_app_goes_on_like_the_one_that_was_saved(plan, seed, before, after):
     with model.build(plan, seed) as app, model.build(plan, seed + 1) as other, model.build(plan, seed) as fresh:
@@ -69,7 +72,7 @@ def test_a_restored_app_goes_on_like_the_one_that_was_saved(plan, seed, before, 
         assert other.snapshot() == fresh.snapshot()
 
 
-@settings(max_examples=4)
+@settings(max_examples=3, phases=[Phase.generate])
 @given(st.lists(st.tuples(PLANS, st.integers(0, 99), st.integers(0, 5), st.integers(0, 5)), min_size=6, max_size=10))
 def test_another_process_goes_on_alike(cases):
     lines, expected = [], []
@@ -82,7 +85,12 @@ def test_another_process_goes_on_alike(cases):
         lines += [json.dumps([plan, seed, before + after, ""]), json.dumps([plan, seed + 7, after, saved])]
     environment = {**os.environ, "PYTHONHASHSEED": "77", "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
     ran = subprocess.run(
-        [sys.executable, str(SCRIPT)], input="\n".join(lines), capture_output=True, text=True, env=environment, check=True
+        [sys.executable, str(SCRIPT)],
+        input="\n".join(lines),
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=True,
     )
     found = ran.stdout.split()
     assert found[::2] == expected

@@ -1,6 +1,6 @@
 """Apps made of random systems from plain data, so that another process can make the same one.
 
-A plan is {"systems": [[kind, filter, number], ...], "order": [[before, after], ...]}; `build(plan, seed)` makes the app.
+A plan is {"systems": [[kind, filter, number], ...], "order": [[before, after], ...]}; `build` makes the app.
 Run as a script it reads JSON lines [plan, seed, ticks, snapshot in base64 or ""] and prints one digest for each.
 """
 
@@ -69,17 +69,12 @@ class Mark: ...
 class Lit: ...
 
 
-@component(transient=True)
-class Cached:
-    x: f32 = 0.0
-
-
 @dataclass(frozen=True)
 class Moved:
     distance: float
 
 
-KINDS = (Place, Speed, Count, Note, Mark, Lit, Cached)
+KINDS = (Place, Speed, Count, Note, Mark, Lit)
 FILTERS = (With[Mark], Without[Mark], With[Lit], Without[Lit], With[Note], With[Place])
 LEDGERS = tuple(
     make_dataclass(f"Ledger{n}", [("total", float, 0.0)], namespace={"__module__": "random_systems"}) for n in range(12)
@@ -205,7 +200,7 @@ def system(number: int, kind: str, where: Any, amount: int) -> Any:
 
     names = ", ".join(types)
     made: dict[str, Any] = {}
-    exec(f"def s({names}): run({', '.join(f'{name}={name}' for name in types)})", {"run": run}, made)  # noqa: S102
+    exec(f"def s({names}): run({', '.join(f'{name}={name}' for name in types)})", {"run": run}, made)
     found = made["s"]
     found.__annotations__ = types
     found.__name__ = found.__qualname__ = f"{number} {kind}"
@@ -230,7 +225,8 @@ def build(plan: dict[str, Any], seed: int, *, threads: int = 0) -> App:
     return app
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Answer each line of the standard input."""
     for line in sys.stdin:
         plan, seed, ticks, saved = json.loads(line)
         with build(plan, seed) as app:
@@ -238,3 +234,9 @@ if __name__ == "__main__":
                 app.restore(base64.b64decode(saved))
             app.run(ticks)
             print(app.digest(), flush=True)
+
+
+if __name__ == "__main__":
+    import random_systems  # the same types as elsewhere, not those of __main__
+
+    random_systems.main()

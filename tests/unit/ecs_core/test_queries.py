@@ -247,7 +247,7 @@ def test_scattered_rows_are_copies_that_are_written_back():
         place.x *= 10
         mixed.count = [1, 2, 3]
         place.values[1] = 5
-    places = [each for each in world.query(Place).rows()]
+    places = list(world.query(Place).rows())
     assert [each.x for each in places] == [0, 10, 2, 3, 40, 5, 6, 70, 8, 9]
     assert [each.y for each in places] == [0, 5, 0, 0, 5, 0, 0, 5, 0, 0]
     assert [each.count for each in world.query(Mixed).rows()] == [0, 1, 0, 0, 2, 0, 0, 3, 0, 0]
@@ -271,7 +271,7 @@ def test_what_was_written_before_a_loop_is_left_holds(error):
 
 def test_long_runs_are_slices_of_the_columns_themselves():
     world, ids = lit(400, [*range(50, 150), *range(200, 390)])
-    chunks = [place for place in world.query(Query[Mut[Place], With[Lit]])]
+    chunks = list(world.query(Query[Mut[Place], With[Lit]]))
     assert [len(chunk) for chunk in chunks] == [100, 190]
     assert all(chunk.x.base is not None for chunk in chunks)
     for place in world.query(Query[Mut[Place], With[Lit]]):
