@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 import msgspec
+import numpy as np
 
 __all__ = ["build", "pack", "plain", "type_name", "unpack"]
 
@@ -23,6 +24,8 @@ def plain(value: Any) -> Any:
 
     An object inside that msgspec does not know is asked for its `__plain__()`.
     """
+    if isinstance(value, np.generic):
+        return value.item()
     if dataclasses.is_dataclass(value) or isinstance(value, _KNOWN):
         return _builtins(value)
     names = [name for base in type(value).__mro__ for name in getattr(base, "__slots__", ())]

@@ -160,7 +160,7 @@ def _save_commands(commands: Commands) -> list[Any]:
         [
             group.operation,
             _names(group),
-            group.ids,
+            [int(each) for each in group.ids],
             [[[plain(each) for each in column] for column in values] for values in group.values],
         ]
         for group in commands.staged()
@@ -260,9 +260,8 @@ def _place(world: World, saved: _Saved, objects: list[Any], delayed: list[Delaye
         world.objects.put(entity, kind, value)
     world.relations.restore(header["relations"])
     world.delayed, world.delays = delayed, header["delays"]
-    for name, (last, this) in header["runs"].items():
-        if name in world.runs:
-            world.runs[name].last, world.runs[name].this = last, this
+    for name, run in world.runs.items():  # a system that was not there sees all as new
+        run.last, run.this = header["runs"].get(name, (0, 0))
     world.restores += 1
 
 
