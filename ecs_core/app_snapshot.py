@@ -237,7 +237,7 @@ def _queue_data(name: str, queue: EventQueue[Any]) -> tuple[Any, ...]:
         else:
             chunks.append([-1, [_plain_event(name, event) for event in chunk[skip:]]])
     cursors = {reader.name: reader.cursor for reader in queue.readers}
-    return name, start, queue.overflowed, cursors, chunks
+    return name, start, queue.rotated_at, queue.overflowed, cursors, chunks
 
 
 def _plain_event(name: str, event: Any) -> Any:
@@ -255,17 +255,19 @@ def _plain_event(name: str, event: Any) -> Any:
 
 def _load_queues(app: App, body: bytes, unknown: list[str]) -> Callable[[], None]:
     kinds = _queues(app)
-    loaded: list[tuple[EventQueue[Any], int, int, dict[str, int], list[Any]]] = []
-    for name, start, overflowed, cursors, chunks in unpack(body, list[tuple[Any, ...]]):
+    loaded: list[tuple[EventQueue[Any], int, int, int, dict[str, int], list[Any]]] = []
+    for name, start, rotated_at, overflowed, cursors, chunks in unpack(body, list[tuple[Any, ...]]):
         queue = kinds.get(name)
         if queue is None:
             unknown += [f"event {name}"] if chunks else []
             continue
-        loaded.append((queue, start, overflowed, cursors, [_chunk(queue, *chunk) for chunk in chunks]))
+        loaded.append((queue, start, rotated_at, overflowed, cursors, [_chunk(queue, *each) for each in chunks]))
+    named = {queue for queue, *_ in loaded}
+    loaded += [(queue, 0, 0, 0, {}, []) for queue in kinds.values() if queue not in named]
 
     def place() -> None:
-        for queue, start, overflowed, cursors, chunks in loaded:
-            queue.restore(start, chunks)
+        for queue, start, rotated_at, overflowed, cursors, chunks in loaded:
+            queue.restore(start, chunks, rotated_at=rotated_at)
             queue.overflowed = overflowed
             for reader in queue.readers:
                 reader.cursor = cursors.get(reader.name, queue.end)

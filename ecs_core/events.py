@@ -64,7 +64,7 @@ class EventQueue(Generic[E]):
         self.readers: list[EventReader[E]] = []
         self._chunks: list[list[E] | EventBatch] = []
         self._starts: list[int] = []
-        self._last_rotation = 0
+        self.rotated_at = 0
         self._open: list[E] | None = None
         self._full_at = cap
 
@@ -111,8 +111,8 @@ class EventQueue(Generic[E]):
 
     def rotate(self) -> None:
         """Drop what every reader has passed; without readers, what was sent before the previous rotation."""
-        keep = min((reader.cursor for reader in self.readers), default=self._last_rotation)
-        self._last_rotation = self.end
+        keep = min((reader.cursor for reader in self.readers), default=self.rotated_at)
+        self.rotated_at = self.end
         self._drop_before(keep)
 
     def truncate(self, end: int) -> None:
@@ -146,10 +146,11 @@ class EventQueue(Generic[E]):
                 yield first, chunk
             index += 1
 
-    def restore(self, start: int, chunks: list[list[E] | EventBatch]) -> None:
+    def restore(self, start: int, chunks: list[list[E] | EventBatch], *, rotated_at: int) -> None:
         """Replace the content by `chunks`, the first of which begins at position `start`."""
         self._chunks, self._starts, self._open = [], [], None
-        self.start = self.end = self._last_rotation = start
+        self.start = self.end = start
+        self.rotated_at = rotated_at
         self._full_at = start + self.cap
         for chunk in chunks:
             self._chunks.append(chunk)
