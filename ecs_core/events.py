@@ -343,7 +343,7 @@ class Events:
     def rotate(self) -> None:
         """Let every queue drop what its readers have passed."""
         for queue in self.queues.values():
-            if queue.end > queue.start:
+            if queue.end > queue.start or queue.end > queue.rotated_at:
                 queue.rotate()
 
     def unread(self) -> int:
