@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import difflib
 import enum
+import importlib
 from collections.abc import Callable, Mapping
 from types import GenericAlias
 from typing import Any
@@ -18,13 +19,14 @@ from tickwright.ecs_core.entity import Entity
 from tickwright.ecs_core.query import Query
 from tickwright.ecs_core.rows import plain_value
 from tickwright.plugins.lua.errors import PluginValueError
-from tickwright.plugins.lua.features import feature, manager_type
+from tickwright.plugins.lua.features import manager_type
 
 __all__ = ["PUBLIC", "ComponentNames", "fields_of", "nearest_of", "plain_field"]
 
 PUBLIC = {
-    "Note": "notes", "Subscription": "hooks", "FlowState": "flows", "PipelineRun": "generation",
-    "StepState": "generation", "AgentTask": "agents",
+    "Note": "notes", "NoteLink": "notes", "NoteTag": "notes", "NoteBlock": "notes", "Frontmatter": "notes",
+    "Subscription": "hooks", "FlowState": "flows", "PipelineRun": "generation", "StepState": "generation",
+    "StepText": "generation", "AgentTask": "agents",
 }  # fmt: skip
 """Components of features that plugins may query, and the feature of each."""
 _RESERVED = frozenset({*PUBLIC, "ChildOf", "Children", "Name", "Resource", "SubscriptionHandler"})
@@ -106,12 +108,13 @@ class ComponentNames:
         part = PUBLIC.get(name, "")
         if not part or not self._world.has_resource(manager_type(part)):
             return None
-        try:
-            kind: type[Any] = feature(part, name)
-        except AttributeError:
-            return None
-        self._world.components.number(kind)
-        return kind
+        module = importlib.import_module(f"tickwright.systems.{part}.components")
+        for each in vars(module).values():
+            info = getattr(each, "__component__", None)
+            if info is not None and info.name == name:
+                self._world.components.number(info.kind)
+                return info.kind  # type: ignore[no-any-return]  # type[Any]
+        return None
 
     def names(self) -> list[str]:
         """Return the names of all components."""

@@ -18,7 +18,7 @@ from tickwright.plugins.lua import Limits, LuaPlugins, PluginHost, PluginLoadErr
 from tickwright.systems.agents import AgentsPlugin
 from tickwright.systems.flows import FlowManager, FlowsPlugin
 from tickwright.systems.hooks import Hooks, HooksPlugin
-from tickwright.systems.notes import NotesPlugin
+from tickwright.systems.notes import Notes, NotesPlugin
 from tickwright.systems.tools import Tools, ToolsPlugin
 
 
@@ -350,6 +350,9 @@ def test_plugins_see_the_public_components_of_features(load: Load) -> None:
     (row,) = host.call("p", "rows", "FlowState")
     assert (row["entity"], row["FlowState"]["definition"], row["FlowState"]["subject"]) == (int(door), "door", "hall")
     assert {row["Subscription"]["owner"] for row in host.call("p", "rows", "Subscription")} == {"p", ""}
+    app.world.resource(Notes).save("a.md", "See [[b]] #red")
+    assert [row["Note"]["path"] for row in host.call("p", "rows", "Note")] == ["a.md"]
+    assert [row["NoteLink"]["name"] for row in host.call("p", "rows", "NoteLink")] == ["b"]
     (row,) = host.call("p", "rows", "AgentTask")
     assert (str(row["entity"]), row["AgentTask"]["agent"], row["AgentTask"]["status"]) == (task, "me", 0)
     app.update()

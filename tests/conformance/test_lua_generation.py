@@ -323,3 +323,26 @@ function M.reload() M.ctx.tools:call("reload", {}) end"""
     host.reload("p")
     app.run(ticks=2)
     assert cleaned == [1]
+
+
+def test_runs_and_steps_are_rows_that_a_plugin_may_query(load: Load) -> None:
+    app = load(
+        PIPELINE
+        + """
+function M.rows(name) return M.ctx:query({ components = { name } }) end
+function M.watch() M.ctx:system("ended", { changed = { "PipelineRun" }, reads = { "PipelineRun.ended_ms" }, each = function(row)
+  if row.PipelineRun.ended_ms >= 0 then M.ctx:emit("run:ended", row.entity) end
+end }) end"""
+    )
+    assert call(app, "rows", "StepState") == []
+    call(app, "watch")
+    ended = heard(app, "run:ended")
+    call(app, "run", "cats")
+    app.run(ticks=3)
+    (run,) = call(app, "rows", "PipelineRun")
+    steps = call(app, "rows", "StepState")
+    assert (run["PipelineRun"]["pipeline"], run["PipelineRun"]["left"]) == ("notes", 0)
+    assert [row["StepState"]["step"] for row in steps] == ["first", "second"]
+    assert {row["StepState"]["run"] for row in steps} == {run["entity"]}
+    assert run["PipelineRun"]["tokens"] == sum(row["StepState"]["tokens"] for row in steps)
+    assert set(ended) == {run["entity"]}
