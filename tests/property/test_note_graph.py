@@ -105,6 +105,31 @@ def test_the_graph_equals_a_rebuild_after_any_sequence(sequence):
         assert len(notes.catalog.words) == len(notes.paths()) == len(list(notes.store.paths()))
 
 
+def _within(notes, start, depth):
+    """Path -> distance, by widening circles."""
+    near = {start: 0}
+    for distance in range(1, depth + 1):
+        edge = [path for path, at in near.items() if at == distance - 1]
+        targets = [link.target for path in edge for link in notes.links(path) if link.target is not None]
+        near.update({target: distance for target in targets if target not in near})
+    del near[start]
+    return near
+
+
+@given(steps, st.sampled_from(PATHS), st.integers(0, 4))
+def test_linked_is_breadth_first_and_backlinks_are_links_turned_round(sequence, start, depth):
+    with App() as app:
+        app.add_plugins(NotesPlugin())
+        notes = app.world.resource(Notes)
+        for step in [*sequence, ("save", start, "[[a]] [[b]] [[x/a]]")]:
+            _apply(notes, step)
+        found = [(hit.path, round(1 / hit.score)) for hit in notes.linked(start, depth)]
+        assert dict(found) == _within(notes, start, depth)
+        assert [distance for _, distance in found] == sorted(distance for _, distance in found)
+        sources = {path for path in notes.paths() if start in {link.target for link in notes.links(path)}} - {start}
+        assert notes.backlinks(start) == sorted(sources)
+
+
 @given(st.lists(steps, min_size=1, max_size=3))
 @example([[("save", "a.md", ""), ("save", "b.md", ""), ("rename", "a.md", "b.md"), ("delete", "a.md", "")]])
 def test_queued_requests_do_what_the_same_calls_do_at_once(ticks):
