@@ -233,7 +233,7 @@ def is_run(numbers: NDArray[Any]) -> bool:
 
 
 def as_ids(ids: Any) -> Ids:
-    """Return entity ids as uint64 (N,).
+    """Return entity ids as uint64 (N,); a copy where they look into another array, such as a chunk's own ids.
 
     Raises:
         TickwrightError: they are no integers.
@@ -245,6 +245,8 @@ def as_ids(ids: Any) -> Ids:
         if found.size and found.dtype.kind not in "iu":
             raise TickwrightError(f"entity ids of dtype {found.dtype}", expected="uint64, or integers")
         found = found.astype(np.uint64)
+    elif found.base is not None:  # rows that move would change a table's ids under way
+        found = found.copy()
     return found.reshape(-1)
 
 

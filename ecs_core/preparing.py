@@ -21,6 +21,7 @@ class Values:
     """One component for N entities.
 
     Columns are arrays (N,) or () per field; an object component has N objects, one for all, or `make` for one each.
+    What is `required` only fills in: entities that have the component keep theirs.
     """
 
     number: int
@@ -28,6 +29,7 @@ class Values:
     columns: Sequence[NDArray[Any]] = ()
     objects: Sequence[Any] = ()
     make: Callable[[], Any] | None = None
+    required: bool = False
 
     def object_at(self, place: int) -> Any:
         """Return the object for the place-th entity."""
@@ -83,9 +85,9 @@ class Preparing(Tables):
             info = self.components.infos[number]
             queue += info.requires
             if info.storage == "table":
-                found.append(Values(number, info, default_columns(self, info)))
+                found.append(Values(number, info, default_columns(self, info), required=True))
             elif info.storage == "object":
-                found.append(Values(number, info, make=info.kind))
+                found.append(Values(number, info, make=info.kind, required=True))
             else:
-                found.append(Values(number, info))
+                found.append(Values(number, info, required=True))
         return found

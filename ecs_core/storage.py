@@ -114,8 +114,9 @@ class Storage(Preparing):
             for each in wanted:
                 for masks in (given, had):
                     masks.setdefault(each.number, np.zeros(len(ids), np.bool_))
-                given[each.number][positions] = True
-                had[each.number][positions] = self._rows_with(table, rows, each.number)
+                has = self._rows_with(table, rows, each.number)
+                given[each.number][positions] = ~has if each.required else True
+                had[each.number][positions] = has & (not each.required)
         shifts = self.shifts
         self._announce({number: ids[mask] for number, mask in had.items()}, "replace", since=shifts)
         if self.shifts != shifts:  # a hook moved rows
@@ -188,14 +189,16 @@ class Storage(Preparing):
         added, changed = table.ticks_of(values.number)
         fresh = ~table.present(bit)[rows]
         index = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
+        places = np.arange(len(ids)) if isinstance(positions, slice) else positions
+        if values.required:
+            index, places, ids, fresh = index[fresh], places[fresh], ids[fresh], fresh[fresh]
         added.mark(index[fresh], tick, table.capacity)
         changed.mark(index, tick, table.capacity)
-        table.set_bit(bit, rows, present=True)
+        table.set_bit(bit, index, present=True)
         if values.info.storage != "object":
             return
         kind, live = values.info.kind, self.live.get(values.info.kind)
-        places = range(len(ids)) if isinstance(positions, slice) else positions.tolist()
-        for place, entity in zip(places, ids.tolist(), strict=True):
+        for place, entity in zip(places.tolist(), ids.tolist(), strict=True):
             value = values.object_at(place)
             self.objects.put(entity, kind, value)
             if live is not None and entity in live:
