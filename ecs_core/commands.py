@@ -8,12 +8,12 @@ order in which they were staged, and ten thousand of them are a handful of colum
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from tickwright.ecs_core.component import ComponentInfo, info_of
+from tickwright.ecs_core.component import ComponentError, ComponentInfo, info_of
 from tickwright.ecs_core.entity import Entity, Ids, as_ids, check_distinct
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.preparing import Values
@@ -190,7 +190,9 @@ class Commands:
         Raises:
             ComponentError: values that do not fit; they are checked now, and nothing is staged then.
         """
-        values = self._world.values_of(opened(components), count)
+        if count < 0:
+            raise ComponentError(f"{count} entities", where="spawn_batch", expected="0 or more", component="", field="")
+        values = self._staged(components, count)
         ids = self._world.entities.reserve_batch(count)
         self._barrier(Group("spawn", len(self._groups), batch=(ids, values)))
         return ids
@@ -198,8 +200,13 @@ class Commands:
     def insert_batch(self, ids: Any, *components: Any) -> None:
         """Stage components for distinct entities; values are checked now."""
         found = _distinct(ids)
-        values = self._world.values_of(opened(components), len(found))
+        values = self._staged(components, len(found))
         self._barrier(Group("insert", len(self._groups), batch=(found, values)))
+
+    def _staged(self, components: Sequence[Any], count: int) -> list[Values]:
+        """Return values with columns of their own: the caller's arrays may change before they are applied."""
+        found = self._world.values_of(opened(components), count)
+        return [replace(each, columns=[column.copy() for column in each.columns]) for each in found]
 
     def remove_batch(self, ids: Any, *kinds: type[Any]) -> None:
         """Stage taking components from distinct entities."""
@@ -345,7 +352,7 @@ class Commands:
         return group, ids, [self._values(info, values) for info, values in pairs]
 
     def _values(self, info: ComponentInfo, values: list[list[Any]]) -> Values:
-        number = self._world.components.numbers[info.kind]
+        number = self._world.components.usable(info.kind)
         if info.storage == "object":
             return Values(number, info, objects=values[0])
         return Values(number, info, list_columns(self._world, info, values))

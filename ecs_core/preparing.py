@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from numpy.typing import NDArray
@@ -30,6 +30,11 @@ class Values:
     objects: Sequence[Any] = ()
     make: Callable[[], Any] | None = None
     required: bool = False
+
+    def own(self) -> Values:
+        """Return the same with copies of columns that look into other arrays, as chunks of tables do."""
+        columns = [each if each.base is None else each.copy() for each in self.columns]
+        return replace(self, columns=columns)
 
     def object_at(self, place: int) -> Any:
         """Return the object for the place-th entity."""

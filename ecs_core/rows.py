@@ -294,10 +294,13 @@ class View:
             self._info.field(name)
             if not hasattr(self, "_touch") or _is_target(self._info, names.index(name)):
                 raise read_only(self._info, name)
+        arrays = [self._arrays[names.index(name)] for name in columns]
+        wanted = [
+            np.broadcast_to(np.asarray(value, mine.dtype), mine.shape)
+            for mine, value in zip(arrays, columns.values(), strict=True)
+        ]  # all of them before any is written: one may not fit
         differ = np.zeros(len(self), np.bool_)
-        for name, value in columns.items():
-            mine = self._arrays[names.index(name)]
-            given = np.broadcast_to(np.asarray(value, mine.dtype), mine.shape)
+        for mine, given in zip(arrays, wanted, strict=True):
             places = np.flatnonzero(mine != given)
             mine[places] = given[places]
             differ[places] = True

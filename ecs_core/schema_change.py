@@ -8,6 +8,7 @@ import numpy as np
 
 from tickwright.ecs_core.component import ComponentError, ComponentInfo, info_of
 from tickwright.ecs_core.rows import plain_value
+from tickwright.ecs_core.values import default_columns
 
 if TYPE_CHECKING:
     from tickwright.ecs_core.world import World
@@ -19,7 +20,8 @@ def change_schema(world: World, old: type[Any], new: type[Any]) -> type[Any]:
     """Give every entity that has `old` the same of `new`; return the type that holds from now on.
 
     Raises:
-        ComponentError: the name belongs to a class of Python's.
+        ComponentError: the name belongs to a class of Python's, or a default does not fit; nothing changes then.
+        StructuralChangeError: a query is being iterated.
     """
     before, after = info_of(old), info_of(new)
     if old.__module__ != new.__module__:
@@ -31,6 +33,8 @@ def change_schema(world: World, old: type[Any], new: type[Any]) -> type[Any]:
         )
     if _shape(before) == _shape(after):
         return old
+    world.check_free("changing a schema")
+    default_columns(world, after)
     ids = np.array(sorted(world.query(old).ids().tolist()), np.uint64)
     kept = {name: _kept(world, ids, old, name) for name in _names(before) if name in _names(after)}
     number = world.components.number(old)

@@ -24,7 +24,7 @@ from tickwright.ecs_core.preparing import Values
 from tickwright.ecs_core.relations import ChildOf, Relations
 from tickwright.ecs_core.resources import ResourceMissingError, Resources
 from tickwright.ecs_core.rows import plain_value
-from tickwright.ecs_core.values import duplicate, not_whole, opened, split_components
+from tickwright.ecs_core.values import duplicate, instance_columns, not_whole, opened, split_components
 
 if TYPE_CHECKING:
     pass
@@ -226,7 +226,7 @@ class World(Lookup, Resources):
         """
         self.check_free("insert_batch")
         found = as_ids(ids)
-        self.insert_rows(found, self.values_of(opened(components), len(found)))
+        self.insert_rows(found, [each.own() for each in self.values_of(opened(components), len(found))])
 
     def remove(self, entity: int, *kinds: type[Any]) -> None:
         """Take components from an entity; those it does not have are passed over.
@@ -273,10 +273,20 @@ class World(Lookup, Resources):
 
     def set_if_changed(self, entity: int, *components: Any) -> bool:
         """Insert components unless the entity has equal ones; return whether anything was written."""
-        differing = [each for each in components if self.get_or_none(entity, type(each)) != each]
+        differing = [each for each in components if not self._has_equal(entity, each)]
         if differing:
             self.insert(entity, *differing)
         return bool(differing)
+
+    def _has_equal(self, entity: int, value: Any) -> bool:
+        """Return whether an entity has this very value: a table component's as its columns would hold it."""
+        found = self.get_or_none(entity, type(value))
+        info = self.components.info(type(value))
+        if found is None or info.storage != "table":
+            return bool(found == value)
+        wanted = instance_columns(self, info, value)
+        now = instance_columns(self, info, found)
+        return all(bool(a == b) for a, b in zip(now, wanted, strict=True))
 
     # -- relations -----------------------------------------------------------------------------
 

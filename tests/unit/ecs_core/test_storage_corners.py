@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import field
 
 import numpy as np
+import pytest
 
-from tickwright import Entity, Query, World, component, f32
+from tickwright import Commands, Entity, Mut, Query, World, component, f32
+from tickwright.ecs_core.component import ComponentError
+from tickwright.ecs_core.storage import StructuralChangeError
 
 
 @component
@@ -17,6 +20,12 @@ class Place:
 @component
 class Speed:
     dx: f32 = 0.0
+
+
+@component
+class Pair:
+    a: f32 = 0.0
+    b: f32 = 0.0
 
 
 @component
@@ -57,6 +66,83 @@ def test_inserting_at_part_of_a_chunks_own_ids_gives_it_to_just_those() -> None:
     world.insert_batch(part, Speed(2.0))
     assert world.has_batch(wanted, Speed).all()
     np.testing.assert_array_equal(np.sort(world.query(Speed).ids()), wanted)
+
+
+def test_columns_that_look_into_a_table_are_inserted_as_they_were() -> None:
+    world = _world_of(100)
+    for ids, place in world.query(Query[tuple[Entity, Place]]):
+        part, values = ids[10:20].copy(), place.x[10:20]
+    world.insert_batch(part, Speed.columns(dx=values))
+    np.testing.assert_array_equal(world.get_batch(part, Speed).dx, np.arange(10, 20))
+
+
+def test_staged_columns_are_the_ones_that_were_given_then() -> None:
+    world = World()
+    commands, values = Commands(world), np.zeros(3, np.float32)
+    ids = commands.spawn_batch(3, Place.columns(x=values))
+    commands.insert_batch(ids, Speed.columns(dx=values))
+    values[:] = 9.0
+    commands.apply()
+    assert not world.get_batch(ids, Place).x.any()
+    assert not world.get_batch(ids, Speed).dx.any()
+
+
+def test_a_negative_count_is_refused_when_it_is_staged() -> None:
+    with pytest.raises(ComponentError, match="-1 entities"):
+        Commands(World()).spawn_batch(-1)
+
+
+# -- writing only what differs ---------------------------------------------------------------------
+
+
+def test_set_if_changed_compares_what_columns_hold() -> None:
+    world = World()
+    entity = world.spawn(Place(0.1))
+    assert not world.set_if_changed(entity, Place(0.1))
+    assert world.set_if_changed(entity, Place(0.2))
+
+
+def test_set_if_changed_of_a_view_writes_nothing_if_a_value_does_not_fit() -> None:
+    world = World()
+    entity = world.spawn(Pair())
+    for pair in world.query(Query[Mut[Pair]]):
+        with pytest.raises(ValueError, match="bad"):
+            pair.set_if_changed(a=5.0, b="bad")
+    assert world.get(entity, Pair) == Pair()
+
+
+# -- schemas that change ---------------------------------------------------------------------------
+
+
+def test_a_schema_is_not_changed_under_an_iteration() -> None:
+    world = World()
+    kind = world.register("Decay", {"rate": "f32"})
+    entity = world.spawn(kind(1.0))
+    for _ in world.query(kind):
+        with pytest.raises(StructuralChangeError):
+            world.register("Decay", {"rate": "f32", "left": "f32"})
+    assert world.get(entity, kind).rate == 1.0
+
+
+def test_a_schema_whose_default_does_not_fit_changes_nothing() -> None:
+    world = World()
+    kind = world.register("Decay", {"rate": "i8"})
+    entity = world.spawn(kind(1))
+    with pytest.raises(ComponentError, match="300"):
+        world.register("Decay", {"rate": "i8", "left": {"type": "i8", "default": 300}})
+    assert world.component_named("Decay") is kind
+    assert world.get(entity, kind).rate == 1
+
+
+def test_what_was_staged_of_an_old_schema_is_refused() -> None:
+    world = World()
+    commands = Commands(world)
+    entity = commands.spawn(world.register("Decay", {"rate": "f32"})(1.0))
+    world.register("Decay", {"rate": "f32", "left": "f32"})
+    with pytest.raises(ComponentError, match="another schema"):
+        commands.apply()
+    assert not world.contains(entity)
+    assert world.spawn() & 0xFFFFFFFF == entity, "its index is free again"
 
 
 # -- required components ---------------------------------------------------------------------------
