@@ -20,6 +20,7 @@ from tickwright.ecs_core.preparing import Values
 from tickwright.ecs_core.values import duplicate, list_columns, opened, split_components, take_values
 
 if TYPE_CHECKING:
+    from tickwright.ecs_core.relations import Relation
     from tickwright.ecs_core.world import World
 
 __all__ = ["Commands", "Delayed"]
@@ -44,8 +45,15 @@ class Group:
     rows: list[tuple[Any, ...]] = field(default_factory=list)
     values: tuple[list[list[Any]], ...] = ()
     noted: int = 0
+    pointing: tuple[tuple[int, Relation], ...] = ()
     call: Callable[[World], object] | None = None
     batch: tuple[Ids, list[Values]] | None = None
+
+    def targets(self, components: Sequence[Any]) -> Iterator[int]:
+        """Yield whom relations among an operation's components point at."""
+        for place, rule in self.pointing:
+            found = getattr(components[place], rule.field, ())
+            yield from found if rule.many else (found,)
 
     def absorb(self) -> None:
         """Take the values out of the staged instances.
@@ -104,7 +112,7 @@ class Commands:
             ComponentError: no component, or one given twice; values are checked when the commands are applied.
         """
         group = self._spawns.get(tuple(map(type, components)))
-        if group is None:
+        if group is None or (group.pointing and not self._may_join(group, components)):
             components = tuple(split_components(components))
             group = self._open(self._spawns, "spawn", components)
         entity = self._world.entities.reserve()
@@ -127,7 +135,11 @@ class Commands:
         # one component is the common case: its type alone is the key
         key = type(components[0]) if len(components) == 1 else tuple(map(type, components))
         group = self._inserts.get(key)
-        if group is None or self._order.get(entity, -1) >= group.number:
+        if (
+            group is None
+            or self._order.get(entity, -1) >= group.number
+            or (group.pointing and not self._may_join(group, components, entity))
+        ):
             components = tuple(split_components(components))
             group = self._open(self._inserts, "insert", components, entity)
         self._order[entity] = group.number
@@ -139,6 +151,8 @@ class Commands:
 
     def _note_fresh(self) -> None:
         """Note which group the entities spawned here are in: only once something else is staged."""
+        if not self._fresh:
+            return
         self._fresh = False
         for group in self._groups:
             if group.operation == "spawn" and group.batch is None:
@@ -152,7 +166,7 @@ class Commands:
         kinds = tuple(map(type, components))
         key = kinds[0] if operation == "insert" and len(kinds) == 1 else kinds
         group = groups.get(key)
-        if group is not None and self._order.get(entity, -1) < group.number:
+        if group is not None and self._may_join(group, components, entity):
             return group
         numbers = [self._world.components.usable(kind) for kind in kinds]
         infos = tuple(self._world.components.infos[number] for number in numbers)
@@ -162,7 +176,27 @@ class Commands:
         group = groups[key] = self._group(operation, kinds)
         group.infos = infos
         group.values = tuple([[] for _ in range(info.width)] for info in infos)
+        rules = [(place, getattr(info.kind, "__relation__", None)) for place, info in enumerate(infos)]
+        group.pointing = tuple((place, rule) for place, rule in rules if rule is not None)
+        if group.pointing:
+            self._note_fresh()
+            self._order.update(dict.fromkeys(group.targets(components), group.number))
         return group
+
+    def _may_join(self, group: Group, components: Sequence[Any], entity: int = 0) -> bool:
+        """Return whether no later group touches the entity, or whom its relations point at; note the latter."""
+        order, number = self._order, group.number
+        if entity and order.get(entity, -1) >= number:
+            return False
+        if group.pointing:
+            self._note_fresh()
+            targets = list(group.targets(components))
+            for each in targets:
+                if order.get(each, -1) > number:
+                    return False
+            for each in targets:
+                order[each] = number
+        return True
 
     def remove(self, entity: int, *kinds: type[Any]) -> None:
         """Stage taking components away."""

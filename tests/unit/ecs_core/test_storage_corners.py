@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import field
+from typing import Any
 
 import numpy as np
 import pytest
 
-from tickwright import Commands, Entity, Mut, Query, World, component, f32
+from tickwright import ChildOf, Commands, Entity, Mut, Query, World, component, f32
 from tickwright.ecs_core.component import ComponentError
 from tickwright.ecs_core.storage import StructuralChangeError
 
@@ -160,3 +161,50 @@ def test_a_required_object_is_made_only_where_there_is_none() -> None:
     world.insert_batch([full, empty], Porter())
     assert world.get(full, Bag) == Bag([2])
     assert inserted == [empty]
+
+
+# -- the order of staged relations -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("policy", ["warn", "error"])
+def test_a_staged_child_of_a_parent_in_a_later_group_keeps_its_parent(policy: Any) -> None:
+    world = World()
+    world.stale_policy = policy
+    commands = Commands(world)
+    root = commands.spawn(Place())
+    branch = commands.spawn(Place(), ChildOf(root))
+    leaf = commands.spawn(Speed(), ChildOf(branch))
+    below = commands.spawn(Place(), ChildOf(leaf))
+    other = commands.spawn(Place())
+    commands.insert(other, ChildOf(root))
+    late = commands.spawn(Speed(), Place())
+    moved = commands.spawn(Place())
+    commands.insert(moved, ChildOf(late))
+    commands.apply()
+    assert world.children(leaf) == (below,)
+    assert world.children(root) == (branch, other)
+    assert world.children(late) == (moved,)
+    assert not world.stale_commands
+
+
+def test_a_parent_that_is_despawned_after_its_child_was_staged_takes_the_child_along() -> None:
+    world = World()
+    first, parent = world.spawn(), world.spawn()
+    commands = Commands(world)
+    commands.spawn(Place())
+    commands.despawn(first)
+    child = commands.spawn(ChildOf(parent))
+    commands.despawn(parent)
+    fresh = commands.spawn(Place())
+    of_fresh = commands.spawn(Speed(), ChildOf(fresh))
+    commands.despawn(fresh)
+    commands.apply()
+    assert not world.contains_batch([parent, child, fresh, of_fresh]).any()
+    assert not world.stale_commands
+
+
+def test_alternating_parents_and_children_are_two_groups() -> None:
+    commands = Commands(World())
+    for _ in range(100):
+        commands.spawn(Speed(), ChildOf(commands.spawn(Place())))
+    assert len(list(commands.staged())) == 2
