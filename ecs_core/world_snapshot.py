@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from tickwright.ecs_core.commands import Commands, Delayed, Group
+from tickwright.ecs_core.commands import Commands, Delayed
 from tickwright.ecs_core.component import ComponentInfo, info_of
 from tickwright.ecs_core.entity import is_run
 from tickwright.ecs_core.errors import TickwrightError
@@ -23,6 +23,7 @@ from tickwright.ecs_core.name import Name
 from tickwright.ecs_core.objects import ObjectStore
 from tickwright.ecs_core.plain import build, pack, plain, unpack
 from tickwright.ecs_core.relations import ChildOf, Children
+from tickwright.ecs_core.staged import Group
 from tickwright.ecs_core.table import Table
 from tickwright.ecs_core.ticks import Ticks
 
