@@ -20,6 +20,7 @@ _SAYS = "Quoted from the context, ranked by shared words; no model wrote this."
 _CHOSE = "A title from the context, chosen by shared words; no model wrote it."
 _NOTHING = "No sentence of the context shares a word with the question; no model was asked."
 _WANTS_OUTLINE = re.compile(
+    r"^\W*outline\b|"
     r"\b(?:create|write|make|draft|propose|give|produce|prepare|generate|build|plan)\b.{0,60}"
     r"\b(?:outline|sections|headings|table of contents)\b",
     re.IGNORECASE,

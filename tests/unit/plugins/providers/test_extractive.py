@@ -54,6 +54,15 @@ def quotes(text):
     return re.findall(r"(?m)^> (.*)$", text)
 
 
+@pytest.mark.parametrize("prompt", ["Outline: redshank", "Outline redshank", "Write an outline on the redshank"])
+def test_an_outline_asked_for_in_a_word_has_headings(prompt):
+    assert answer(prompt)[0].startswith("## Redshank\n\nNote: Research/Redshank.md")
+
+
+def test_a_question_about_an_outline_is_no_wish_for_one():
+    assert "##" not in answer("Which redshank has no outline?")[0]
+
+
 def test_the_best_sentences_are_quoted_word_for_word_with_their_notes():
     text, last = answer("How fast does the mud accrete near the breach?")
     assert text == (
