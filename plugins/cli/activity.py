@@ -7,7 +7,16 @@ from collections import Counter
 import msgspec
 
 from tickwright.ecs_core import App, EventReader, Last, Plugin, ResMut
-from tickwright.systems.contracts.events import Emitted, FlowTransitioned, HookEvent, PipelineStepFinished
+from tickwright.systems.contracts.events import (
+    Emitted,
+    FlowTransitioned,
+    HookEvent,
+    PipelineFailed,
+    PipelineFinished,
+    PipelineStarted,
+    PipelineStepFinished,
+)
+from tickwright.systems.hooks import Hooks
 
 __all__ = ["Activity", "ActivityPlugin", "Totals", "count_activity"]
 
@@ -78,10 +87,18 @@ class ActivityPlugin(Plugin):
         return "activity"
 
     def build(self, app: App) -> None:
-        """Insert the counts and add the system."""
+        """Insert the counts, add the system, and subscribe: these events are made only where somebody hears them."""
         app.add_event(Emitted)
         app.insert_resource(Activity())
         app.add_systems(Last, count_activity)
+        hooks = app.world.get_resource(Hooks)
+        if hooks is not None:
+            for kind in (FlowTransitioned, PipelineStarted, PipelineStepFinished, PipelineFinished, PipelineFailed):
+                hooks.on(kind.event_name, _hear, transient=True)
+
+
+def _hear(event: HookEvent, context: object) -> None:
+    """Be somebody who hears."""
 
 
 def count_activity(activity: ResMut[Activity], queued: EventReader[Emitted]) -> None:
