@@ -39,7 +39,7 @@ def _print(rows: list[dict[str, Any]], *, as_json: bool, line: str) -> None:
 def search(
     vault: Vault,
     text: Annotated[str, typer.Argument(help="Words; notes with all of them come first.")],
-    limit: Annotated[int, typer.Option(help="At most so many notes.")] = 10,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many notes.")] = 10,
     as_json: Json = False,  # noqa: FBT002 (typer options are declared this way)
 ) -> None:
     """Find notes by words."""
@@ -58,7 +58,7 @@ def search(
 def links(
     vault: Vault,
     note: Annotated[str, typer.Argument(help="A note's path, or its name as in a link.")],
-    depth: Annotated[int, typer.Option(help="How many links away.")] = 1,
+    depth: Annotated[int, typer.Option(min=1, help="How many links away.")] = 1,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """Show where a note links to, and what links to it."""

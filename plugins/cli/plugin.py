@@ -113,6 +113,16 @@ def run_tests(
                 results += run_test_file(found)
     except TickwrightError as error:
         raise fail(error, as_json=as_json) from None
+    if not results:
+        raise fail(
+            BadInputError(
+                "there are no tests",
+                where=", ".join(map(str, paths)),
+                expected="files whose names end in _test.luau, with describe and it",
+                todo="`tickwright plugin new NAME` writes a plugin with its test",
+            ),
+            as_json=as_json,
+        )
     failed = [result for result in results if not result.passed]
     if as_json:
         print_json([{"file": r.file, "name": r.name, "passed": r.passed, "problem": r.problem} for r in results])
@@ -122,7 +132,7 @@ def run_tests(
             if result.problem:
                 typer.echo(f"     {result.problem}")
         typer.echo(f"{len(results) - len(failed)} passed, {len(failed)} failed")
-    if failed or not results:
+    if failed:
         raise typer.Exit(1)
 
 

@@ -8,13 +8,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import msgspec
 
-from tickwright.ecs_core import App
+from tickwright.ecs_core import App, TickwrightError
 from tickwright.plugins.cli.output import BadInputError
 from tickwright.systems.flows import FlowFilter, FlowManager
 from tickwright.systems.generation import GenerationManager
@@ -86,15 +86,23 @@ class Emit(_Request, frozen=True, tag="emit"):
 Request: TypeAlias = Save | Delete | Start | Send | Generate | Call | Emit
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """What came of a request; `result` is plain data."""
+class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What came of a request; `result` is plain data, and `{"error": ...}` where it could not be done.
+
+    Attributes:
+        failed: the message with file and line, empty where the request was done.
+    """
 
     request: str
     result: Any
+    failed: str = ""
 
 
-def read_requests(file: Path) -> list[Request]:
+def read_requests(file: Path) -> dict[str, Request]:
     """Read a file of requests, all or nothing.
+
+    Returns:
+        `file:line` -> request, in the order of the lines.
 
     Raises:
         BadInputError: the file cannot be read, or a line is no request; names file and line.
@@ -106,12 +114,12 @@ def read_requests(file: Path) -> list[Request]:
             f"cannot read {str(file)!r}: {error.strerror}", where=str(file), expected="a file of requests, one a line"
         ) from None
     decoder: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
-    read: list[Request] = []
+    read: dict[str, Request] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            read.append(decoder.decode(line))
+            read[f"{file}:{number}"] = decoder.decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise BadInputError(
                 f"not a request: {error}",
@@ -122,11 +130,17 @@ def read_requests(file: Path) -> list[Request]:
     return read
 
 
-def perform(app: App, requests: list[Request]) -> Iterator[Answer]:
-    """Do what the requests ask, one after the other, and yield what came of each."""
-    for request in requests:
+def perform(app: App, requests: Mapping[str, Request]) -> Iterator[Answer]:
+    """Do what the requests ask, one after the other, and yield what came of each.
+
+    One that cannot be done does not undo those before it, whose notes are on disk, nor stop those after it.
+    """
+    for place, request in requests.items():
         tag = str(type(request).__struct_config__.tag)
-        yield Answer(tag, _perform(app, request))
+        try:
+            yield Answer(tag, _perform(app, request))
+        except TickwrightError as error:
+            yield Answer(tag, {"error": str(error)}, failed=f"{place}: {error}")
 
 
 def _perform(app: App, request: Request) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +16,7 @@ from tickwright.plugins.cli.output import BadInputError, Printer, print_json, pr
 if TYPE_CHECKING:
     from tickwright.ecs_core import App
     from tickwright.plugins.cli.activity import Totals
-    from tickwright.plugins.cli.requests import Answer
+    from tickwright.plugins.cli.requests import Answer, Request
 
 __all__ = ["RunReport", "run", "run_app"]
 
@@ -31,7 +31,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
         flows: every instance: id, definition, state, subject, done.
         runs: every pipeline run: id, pipeline, status, tokens, result, error.
         notes_with_errors: notes kept although their frontmatter is wrong, as `path:line: problem`.
-        failures: what raised in handlers and plugins meanwhile.
+        failures: requests that could not be done, with file and line; what raised in handlers and plugins meanwhile.
     """
 
     vault: str
@@ -66,10 +66,12 @@ def run(
 
     if sum((ticks is not None, until_idle, watch)) > 1:
         raise BadInputError("--ticks, --until-idle and --watch exclude each other", expected="one of them")
-    requests = read_requests(do) if do is not None else []
+    requests = read_requests(do) if do is not None else {}
+    if state is not None:
+        _check_place(state)
     with open_app(vault, plugins or [], features=features(provider), watch=watch, seed=seed) as app:
         if state is not None and state.exists():
-            app.restore(state.read_bytes())
+            _restore(app, state)
         printer = Printer(quiet=as_json)
         report = run_app(app, vault, requests, tick=lambda: _tick(app, ticks, watch=watch, as_json=as_json))
         if state is not None:
@@ -82,7 +84,7 @@ def run(
         raise typer.Exit(1)
 
 
-def run_app(app: App, vault: Path, requests: list[Any], *, tick: Any) -> RunReport:
+def run_app(app: App, vault: Path, requests: Mapping[str, Request], *, tick: Any) -> RunReport:
     """Do the requests, tick, and report."""
     from tickwright.plugins.cli.activity import Activity
     from tickwright.plugins.cli.requests import perform
@@ -100,7 +102,7 @@ def run_app(app: App, vault: Path, requests: list[Any], *, tick: Any) -> RunRepo
         answers=answers,
         flows=list(_flows(app)),
         runs=list(_runs(app)),
-        failures=list(_failures(app)),
+        failures=[*(answer.failed for answer in answers if answer.failed), *_failures(app)],
         totals=app.world.resource(Activity).totals,
     )
 
@@ -172,6 +174,32 @@ def _failures(app: App) -> Iterable[str]:
 
     yield from (str(failure) for failure in app.world.resource(Hooks).errors)
     yield from (str(error) for error in app.world.resource(PluginHost).errors)
+
+
+def _check_place(file: Path) -> None:
+    """Refuse a place where no state can be kept before anything is done whose state would be lost."""
+    if file.is_dir() or not file.parent.is_dir():
+        raise BadInputError(
+            f"the state cannot be kept in {str(file)!r}",
+            where=str(file),
+            expected="a file, or a new name in a folder that exists",
+            todo="make the folder, or name another file",
+        )
+
+
+def _restore(app: App, file: Path) -> None:
+    """Restore an app from a file; what is wrong with it is told with the file's name."""
+    from tickwright.ecs_core import TickwrightError
+
+    try:
+        app.restore(file.read_bytes())
+    except TickwrightError as error:
+        raise BadInputError(
+            error.what,
+            where=f"--state {file}",
+            expected="what an earlier run with the same plugins wrote",
+            todo=error.todo or "name another file for --state",
+        ) from error
 
 
 def _write(file: Path, data: bytes) -> None:

@@ -140,10 +140,44 @@ def test_a_wrong_request_is_named_with_its_line_before_any_is_done(capsys, vault
     assert "sing" in message
 
 
+def test_a_request_that_fails_is_named_and_the_others_are_done_and_kept(capsys, vault, tmp_path):
+    lines = (SAVE, '{"do": "save", "path": "../out.md", "content": ""}\n', SAVE.replace("new.md", "last.md"))
+    (tmp_path / "do.jsonl").write_text("".join(lines))
+    state = tmp_path / "state"
+    status, out, _ = run(capsys, "run", vault, "--do", tmp_path / "do.jsonl", "--state", state, "--json")
+    report = json.loads(out)
+    assert status == 1
+    assert len(report["failures"]) == 1
+    assert report["failures"][0].startswith(f"{tmp_path / 'do.jsonl'}:2: not a path of a note")
+    assert [sorted(answer["result"])[0] for answer in report["answers"]] == ["cancelled", "error", "cancelled"]
+    assert (vault / "new.md").exists()
+    assert (vault / "last.md").exists()
+    assert state.exists()
+
+
+@pytest.mark.parametrize("place", ["none/state", "vault"], ids=["no such folder", "a folder"])
+def test_a_place_where_no_state_can_be_kept_is_refused_before_anything_is_done(capsys, vault, tmp_path, place):
+    (tmp_path / "do.jsonl").write_text(SAVE)
+    message = assert_refused(capsys, tmp_path, "run", vault, "--do", tmp_path / "do.jsonl", "--state", tmp_path / place)
+    assert "the state cannot be kept" in message
+
+
+def test_no_tests_are_told(capsys, vault):
+    assert "there are no tests" in assert_refused(capsys, vault, "plugin", "test", vault)
+
+
+@pytest.mark.parametrize("words", [("search", "a", "--limit", 0), ("links", "a", "--depth", -1)])
+def test_a_search_for_nothing_is_refused(capsys, vault, words):
+    status, out, err = run(capsys, "notes", words[0], vault, *words[1:])
+    assert (status, out) == (2, "")
+    assert "greater than or equal to 1" in err
+
+
 def test_a_torn_state_file(capsys, vault, tmp_path):
     (tmp_path / "state").write_bytes(b"torn")
     message = assert_refused(capsys, tmp_path, "run", vault, "--state", tmp_path / "state")
     assert "no snapshot" in message
+    assert f"--state {tmp_path / 'state'}" in message
 
 
 def test_an_unknown_provider(capsys, vault, tmp_path):

@@ -11,7 +11,6 @@ import pytest
 from tickwright.ecs_core import ManualClock
 from tickwright.plugins.cli.activity import Activity, Totals
 from tickwright.plugins.cli.main import main
-from tickwright.plugins.cli.output import BadInputError
 from tickwright.plugins.cli.requests import perform, read_requests
 from tickwright.plugins.cli.session import open_app
 from tickwright.systems.contracts.events import PipelineStepFinished, emit
@@ -59,11 +58,10 @@ def test_every_kind_of_request_is_done(tmp_path):
 
 def test_sending_to_nobody_says_what_to_do(tmp_path):
     file = requests(tmp_path, {"do": "send", "flow": "review", "subject": "b.md", "action": "submit"})
-    with (
-        open_app(None, [REVIEW]) as app,
-        pytest.raises(BadInputError, match="no instance of flow 'review'"),
-    ):
-        list(perform(app, read_requests(file)))
+    with open_app(None, [REVIEW]) as app:
+        (answer,) = perform(app, read_requests(file))
+    assert answer.failed.startswith(f"{file}:1: no instance of flow 'review' about 'b.md'")
+    assert "Start one first" in answer.result["error"]
 
 
 def test_totals_count_ticks_steps_and_tokens():
