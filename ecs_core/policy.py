@@ -6,8 +6,9 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
+from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.schedule.errors import SystemRunError
 
 if TYPE_CHECKING:
@@ -37,6 +38,10 @@ class Failures:
     """
 
     def __init__(self, policy: ErrorPolicy, current_tick: Callable[[], int], *, keep: int = 100) -> None:
+        if policy not in get_args(ErrorPolicy):
+            raise TickwrightError(
+                f"no error policy {policy!r}", where="App(on_error=)", expected=", ".join(get_args(ErrorPolicy))
+            )
         self.policy = policy
         self.recent: deque[Failure] = deque(maxlen=keep)
         self.total = 0
@@ -81,8 +86,15 @@ class Failures:
         self._raise = SystemRunError(
             f"{type(failure.error).__name__}: {failure.error}",
             where=f"system '{failure.system}', tick {failure.tick}",
-            todo='fix it, or choose App(on_error="log") or "quarantine"',
+            todo=_todo(failure.error),
             system=failure.system,
             tick=failure.tick,
         )
         self._raise.__cause__ = failure.error
+
+
+def _todo(error: Exception) -> str:
+    """Return what to do; NumPy alone tells of writes to a column that a query only reads, and not how to ask for it."""
+    if isinstance(error, ValueError) and "read-only" in str(error):
+        return "columns of a query are read-only unless it asks with Mut[Component]"
+    return 'fix it, or choose App(on_error="log") or "quarantine"'

@@ -13,6 +13,9 @@ from tickwright.ecs_core import (
     Objects,
     Query,
     ReadOnlyError,
+    SystemClock,
+    SystemRunError,
+    TickwrightError,
     Update,
     With,
     World,
@@ -110,3 +113,38 @@ def test_objects_taken_with_mut_are_changed_at_every_run():
     app.run(3)
     assert seen == [1, 1, 1]
     assert app.world.get(entity, Text).text == "abbb"
+
+
+def test_a_write_to_a_column_that_is_only_read_says_how_to_ask_for_it():
+    def move(positions: Query[Position]) -> None:
+        for position in positions:
+            position.x += 1
+
+    with App(clock=ManualClock()) as app:
+        app.add_systems(Update, move)
+        app.world.spawn(Position())
+        with pytest.raises(SystemRunError, match=r"read-only.*Mut\[Component\]"):
+            app.update()
+
+
+def test_an_unknown_error_policy_is_refused():
+    with pytest.raises(TickwrightError, match=r"no error policy 'explode'.*expected panic, log, quarantine"):
+        App(on_error="explode")
+
+
+@pytest.mark.parametrize("step", [-0.1, float("nan"), float("inf")])
+@pytest.mark.parametrize("clock", [ManualClock, SystemClock])
+def test_time_moves_by_no_step_that_is_none(step, clock):
+    with App(clock=clock()) as app:
+        app.update(dt_s=0.5)
+        before = app.world.now()
+        with pytest.raises(TickwrightError, match="time cannot move by"):
+            app.update(dt_s=step)
+        assert (app.world.now(), app.time.tick) == (before, 1)
+        app.update(dt_s=0.5)
+        assert app.time.tick == 2
+
+
+def test_a_manual_clock_does_not_step_backwards():
+    with pytest.raises(TickwrightError, match="time cannot move by -5"):
+        ManualClock(step_ms=-5)
