@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from operator import length_hint
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -139,7 +140,7 @@ class EventQueue(Generic[E]):
 
     def chunks(self, position: int) -> Iterator[tuple[int, list[E] | EventBatch]]:
         """Yield (first position, chunk) for every chunk that holds events from `position` on."""
-        index = max(0, int(np.searchsorted(self._starts, position, side="right")) - 1) if self._starts else 0
+        index = max(0, bisect_right(self._starts, position) - 1)
         while index < len(self._chunks):
             first, chunk = self._starts[index], self._chunks[index]
             if first + len(chunk) > position:
@@ -227,7 +228,11 @@ class EventReader(Generic[E]):
         if self._running is None:
             return self._floor
         # a loop over a list iterator runs at C speed; what it has left tells where it is
-        return max(self._floor, self._end - length_hint(self._running))
+        left = length_hint(self._running)
+        if left:
+            return max(self._floor, self._end - left)
+        self.cursor = max(self._floor, self._end)
+        return self._floor
 
     @cursor.setter
     def cursor(self, position: int) -> None:
@@ -239,6 +244,8 @@ class EventReader(Generic[E]):
 
     def __iter__(self) -> Iterator[E]:
         queue, cursor = self.queue, self.cursor
+        if cursor == queue.end:
+            return iter(())
         events: list[E] = []
         for first, chunk in queue.chunks(cursor):
             part = queue.materialise(chunk) if isinstance(chunk, EventBatch) else chunk
@@ -252,18 +259,18 @@ class EventReader(Generic[E]):
         return self.queue.end - self.cursor
 
     def __bool__(self) -> bool:
-        return self.queue.end > self.cursor
+        return self.queue.end > (self._floor if self._running is None else self.cursor)
 
     def __repr__(self) -> str:
         return f"EventReader({self.queue.event_type.__name__}; {len(self)} unread)"
 
     def is_empty(self) -> bool:
         """Return whether nothing is unread."""
-        return self.queue.end == self.cursor
+        return self.queue.end == (self._floor if self._running is None else self.cursor)
 
     def read(self) -> list[E]:
         """Return all unread events as a list."""
-        return list(self)
+        return list(self) if self else []
 
     def batches(self) -> Iterator[EventBatch]:
         """Yield the unread events as columns; objects sent one by one are turned into columns of their fields.
@@ -345,6 +352,17 @@ class Events:
         for queue in self.queues.values():
             if queue.end > queue.start or queue.end > queue.rotated_at:
                 queue.rotate()
+
+    def moved(self) -> int:
+        """Return a number that grows with every event that is sent, and with every one that a reader passes."""
+        total = 0
+        for queue in self.queues.values():
+            end, readers = queue.end, queue.readers
+            if queue.start == end:  # every reader is at the end
+                total += end * (1 + len(readers))
+            else:
+                total += end + sum(reader.cursor for reader in readers)
+        return total
 
     def unread(self) -> int:
         """Return how many events wait for a reader."""

@@ -22,7 +22,9 @@ class Inbox:
     def __init__(self, cap: int = 100_000) -> None:
         self.cap = cap
         self._items: deque[Callable[[], Any]] = deque()
-        self._arrived = threading.Condition()
+        self._lock = threading.Lock()
+        self._arrived = threading.Condition(self._lock)
+        self._sleepers = 0
         self._wakers: list[Callable[[], None]] = []
 
     def __len__(self) -> int:
@@ -34,7 +36,7 @@ class Inbox:
         Raises:
             InboxFullError: `cap` calls wait already. A task's own result is `forced`: it was admitted at its start.
         """
-        with self._arrived:
+        with self._lock:
             if len(self._items) >= self.cap and not forced:
                 raise InboxFullError(
                     f"the inbox holds {self.cap} entries already",
@@ -44,8 +46,9 @@ class Inbox:
                     cap=self.cap,
                 )
             self._items.append(call)
-            self._arrived.notify_all()
-            wakers = tuple(self._wakers)
+            if self._sleepers:
+                self._arrived.notify_all()
+            wakers = tuple(self._wakers) if self._wakers else ()
         for wake in wakers:
             wake()
 
@@ -53,7 +56,7 @@ class Inbox:
         """Take everything that has arrived, in order."""
         if not self._items:
             return []
-        with self._arrived:
+        with self._lock:
             items = list(self._items)
             self._items.clear()
         return items
@@ -61,14 +64,18 @@ class Inbox:
     def wait(self, timeout_s: float | None = None) -> bool:
         """Block until something has arrived; False if `timeout_s` ran out first."""
         with self._arrived:
-            return self._arrived.wait_for(lambda: bool(self._items), timeout_s)
+            self._sleepers += 1
+            try:
+                return self._arrived.wait_for(lambda: bool(self._items), timeout_s)
+            finally:
+                self._sleepers -= 1
 
     def add_waker(self, wake: Callable[[], None]) -> None:
         """Call `wake` (from any thread) on every arrival."""
-        with self._arrived:
+        with self._lock:
             self._wakers.append(wake)
 
     def remove_waker(self, wake: Callable[[], None]) -> None:
         """Stop calling `wake`."""
-        with self._arrived:
+        with self._lock:
             self._wakers.remove(wake)

@@ -169,7 +169,7 @@ class ParamContext:
         if kind is Rng:
             stream = (self.streams or Streams()).stream(self.rng_key or self.system)
             return Param(name=name, fetch=lambda: stream, kind="Res")
-        fetch = functools.partial(self.world.get_resource if optional else self.world.resource, kind)
+        fetch = self.world.resource_getter(kind, optional=optional)
         return Param(name=name, fetch=fetch, access=access, static=False, kind="Res")
 
 

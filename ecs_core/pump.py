@@ -10,11 +10,12 @@ import anyio
 
 from tickwright.ecs_core.clock import SystemClock
 from tickwright.ecs_core.errors import TickwrightError
-from tickwright.ecs_core.tasks import soon_caller
+from tickwright.ecs_core.loops import soon_caller
 
 if TYPE_CHECKING:
     from tickwright.ecs_core.app import App
     from tickwright.ecs_core.events import EventReader
+    from tickwright.ecs_core.loops import EventLoop
 
 __all__ = ["Pump", "SettleError"]
 
@@ -117,30 +118,40 @@ class Pump:
 
     async def pump_until(self, predicate: Callable[[], bool], *, max_ticks: int | None) -> None:
         """Wait for the predicate; be the one who ticks, unless somebody else is."""
-        done = 0
         while not predicate():
             if self._pumping:
                 await self._next_tick()
                 continue
-            if max_ticks is not None and done >= max_ticks:
-                raise SettleError(f"the predicate does not hold after {max_ticks} ticks", where="app.pump_until")
-            self._begin()
+            loop = self._begin()
             try:
-                before = self.app.ticker.activity()
-                self.app.update()
-                done += 1
-                if predicate():
-                    return
-                if self.app.ticker.activity() == before:
-                    await self._sleep()
-                else:
-                    await anyio.sleep(0)
+                await self._lead(predicate, max_ticks, loop)
             finally:
                 self._end()
 
-    def _begin(self) -> None:
+    async def _lead(self, predicate: Callable[[], bool], max_ticks: int | None, loop: EventLoop) -> None:
+        app, done = self.app, 0
+        before = app.ticker.activity()
+        while True:
+            if max_ticks is not None and done >= max_ticks:
+                raise SettleError(f"the predicate does not hold after {max_ticks} ticks", where="app.pump_until")
+            app.update()
+            done += 1
+            if predicate():
+                return
+            after = app.ticker.activity()
+            if after == before:
+                await self._sleep()
+            else:
+                await loop.breathe()
+            if predicate():
+                return
+            before = after
+
+    def _begin(self) -> EventLoop:
         self._pumping = True
-        self.app.tasks.enter_loop()
+        loop = self.app.tasks.enter_loop()
+        assert loop is not None  # only coroutines come here
+        return loop
 
     def _end(self) -> None:
         self._pumping = False

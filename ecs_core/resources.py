@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from tickwright.ecs_core.errors import TickwrightError
@@ -15,11 +17,19 @@ class ResourceMissingError(TickwrightError):
     """A resource that nobody inserted."""
 
 
+class _ByType(dict[Any, Any]):
+    """Resources by type; looking one up is one call without a Python frame, and a missing one says what to do."""
+
+    def __missing__(self, kind: Any) -> Any:
+        name = getattr(kind, "__name__", str(kind))
+        raise ResourceMissingError(f"no resource {name}", todo=f"add one by insert_resource({name}(...))")
+
+
 class Resources:
     """The resources of one world, by type."""
 
     def __init__(self) -> None:
-        self._resources: dict[Any, Any] = {}
+        self._resources = _ByType()
         self._persistent: set[Any] = set()
 
     def insert_resource(self, resource: object, as_type: Any = None, *, persistent: bool = False) -> None:
@@ -35,12 +45,12 @@ class Resources:
         Raises:
             ResourceMissingError: nobody inserted one.
         """
-        try:
-            found: R = self._resources[kind]
-        except KeyError:
-            name = getattr(kind, "__name__", str(kind))
-            raise ResourceMissingError(f"no resource {name}", todo=f"add one by insert_resource({name}(...))") from None
+        found: R = self._resources[kind]
         return found
+
+    def resource_getter(self, kind: Any, *, optional: bool = False) -> Callable[[], Any]:
+        """Return what gets a resource at every call: None for a missing one, if it is `optional`, else an error."""
+        return partial(self._resources.get if optional else self._resources.__getitem__, kind)
 
     def get_resource(self, kind: type[R]) -> R | None:
         """Return a resource, or None."""

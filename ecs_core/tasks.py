@@ -14,11 +14,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
-import sniffio
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.inbox import Inbox
+from tickwright.ecs_core.loops import EventLoop, current_loop, soon_caller
 
 if TYPE_CHECKING:
     from tickwright.ecs_core.policy import Failures
@@ -48,12 +48,24 @@ class TaskResult:
 
 
 OnDone = Callable[["World", TaskResult], object]
+_CANCELLED = TaskResult(cancelled=True)
 
 
 class Task:
     """One started task; `done` turns true when its result has entered the world."""
 
-    __slots__ = ("_cancelling", "_scope", "_spawned_by", "done", "id", "name", "on_done", "owner", "result")
+    __slots__ = (
+        "_cancelling",
+        "_make_scope",
+        "_scope",
+        "_spawned_by",
+        "done",
+        "id",
+        "name",
+        "on_done",
+        "owner",
+        "result",
+    )
 
     def __init__(self, task_id: int, name: str, on_done: OnDone | None, owner: str) -> None:
         self.id = task_id
@@ -64,6 +76,7 @@ class Task:
         self.result: TaskResult | None = None
         self._cancelling = False
         self._scope: anyio.CancelScope | None = None
+        self._make_scope: Callable[[], anyio.CancelScope] = anyio.CancelScope
         self._spawned_by: Callable[[Callable[[], Any]], object] | None = None
 
     def cancel(self) -> None:
@@ -106,6 +119,7 @@ class Tasks:
         self._portal: BlockingPortal | None = None
         self._portal_context: AbstractContextManager[BlockingPortal] | None = None
         self._on_loop = 0
+        self._loop: EventLoop | None = None
         self._loop_tasks: set[int] = set()
         self._closed = False
 
@@ -157,8 +171,9 @@ class Tasks:
         """
         if not self._arrived:
             return 0
-        arrived = sorted(self._arrived, key=lambda pair: pair[0].id)
-        self._arrived.clear()
+        arrived, self._arrived = self._arrived, []
+        if len(arrived) > 1:
+            arrived.sort(key=lambda pair: pair[0].id)
         for task, result in arrived:
             del self._live[task.id]
             self._loop_tasks.discard(task.id)
@@ -197,9 +212,10 @@ class Tasks:
             self._arrived.clear()
             await anyio.sleep(0)
 
-    def enter_loop(self) -> None:
-        """Start tasks on the running event loop until `leave_loop`."""
+    def enter_loop(self) -> EventLoop | None:
+        """Start tasks on the running event loop until `leave_loop`; return it."""
         self._on_loop += 1
+        return self._find_loop()
 
     def leave_loop(self) -> None:
         """Undo one `enter_loop`."""
@@ -212,7 +228,7 @@ class Tasks:
             TaskError: it would wait for ever.
         """
         waiting = [self._live[i].name for i in self._loop_tasks if i in self._live]
-        if waiting and _event_loop():
+        if waiting and current_loop() is not None:
             raise TaskError(
                 "a blocking wait inside the event loop that the task runs on would never end",
                 where=f"task {waiting[0]!r}",
@@ -220,11 +236,12 @@ class Tasks:
             )
 
     def _spawn(self, task: Task, run: Callable[[], Awaitable[None]]) -> None:
-        library = _event_loop() if self._on_loop else ""
-        if library:
+        loop = self._find_loop() if self._on_loop else None
+        if loop is not None:
             self._loop_tasks.add(task.id)
-            task._spawned_by = _soon_caller(library)
-            _spawn_here(run, task.name, library)
+            task._spawned_by = loop.soon
+            task._make_scope = loop.scope
+            loop.spawn(run, task.name)
             return
         if self._portal is None:
             self._portal_context = start_blocking_portal(self.backend)
@@ -233,10 +250,16 @@ class Tasks:
         task._spawned_by = portal.start_task_soon
         portal.start_task_soon(run, name=task.name)
 
+    def _find_loop(self) -> EventLoop | None:
+        """Return the event loop the caller runs on; most often the one that was found last."""
+        if self._loop is None or not self._loop.is_running:
+            self._loop = current_loop()
+        return self._loop
+
     async def _run(self, task: Task, fn: Callable[..., Awaitable[Any]], args: tuple[Any, ...]) -> None:
-        result = TaskResult(cancelled=True)
+        result = _CANCELLED
         try:
-            with anyio.CancelScope() as scope:
+            with task._make_scope() as scope:
                 task._scope = scope
                 if task._cancelling:
                     scope.cancel()
@@ -246,47 +269,3 @@ class Tasks:
             result = TaskResult(error=error)
         finally:
             self._inbox.put(partial(self._arrived.append, (task, result)), forced=True)
-
-
-def soon_caller() -> Callable[[Callable[[], Any]], object]:
-    """Return a thread-safe function that has the running event loop call something soon."""
-    return _soon_caller(sniffio.current_async_library())
-
-
-def _soon_caller(library: str) -> Callable[[Callable[[], Any]], object]:
-    if library == "trio":
-        import trio
-
-        return trio.lowlevel.current_trio_token().run_sync_soon
-    import asyncio
-
-    return asyncio.get_running_loop().call_soon_threadsafe
-
-
-def _event_loop() -> str:
-    """Return the library of the running event loop, empty if none runs."""
-    try:
-        return sniffio.current_async_library()
-    except sniffio.AsyncLibraryNotFoundError:
-        return ""
-
-
-def _spawn_here(run: Callable[[], Awaitable[None]], name: str, library: str) -> None:
-    """Start a task on the running event loop that outlives the caller; it catches its own errors."""
-    if library == "trio":
-        import trio
-
-        trio.lowlevel.spawn_system_task(run, name=name)
-        return
-    import asyncio
-
-    async def awaited() -> None:
-        await run()
-
-    keep = asyncio.get_running_loop().create_task(awaited(), name=name)
-    keep.add_done_callback(_reported)
-
-
-def _reported(task: Any) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        _LOG.error("task %s ended badly", task.get_name(), exc_info=task.exception())

@@ -60,9 +60,8 @@ class Ticker:
 
     def activity(self) -> tuple[int, int, int, int]:
         """Return counters that stand still from one tick to the next if and only if nothing was queued or done."""
-        queues = self.app.world.events.queues.values()
-        moved = sum(queue.end + sum(reader.cursor for reader in queue.readers) for queue in queues)
-        return moved, self.arrivals, self.app.tasks.started, self.app.world.structural_changes
+        world = self.app.world
+        return world.events.moved(), self.arrivals, self.app.tasks.started, world.structural_changes
 
     def check_open(self, what: str) -> None:
         """Raise AppClosedError after close."""

@@ -247,11 +247,15 @@ class Hooks:
     @property
     def waiting(self) -> bool:
         """Whether events are queued that no drain has taken."""
-        return any(self._readers.values())
+        before, after = self._readers.values()
+        return bool(before or after)
 
     def drain(self, timing: EventTiming) -> list[HookEvent]:
         """Take the queued events of one timing, in the order in which they were sent."""
-        events = [emitted.event for emitted in self._readers[timing].read()]
+        reader = self._readers[timing]
+        if not reader:
+            return []
+        events = [emitted.event for emitted in reader.read()]
         return [event for event in events if self.timing(event) is timing]
 
     def timing(self, event: HookEvent) -> EventTiming:

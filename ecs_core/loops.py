@@ -1,0 +1,120 @@
+"""The running event loop, asyncio or trio: what tasks and pumps ask of it, found once instead of at every call."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+import anyio
+import sniffio
+
+__all__ = ["EventLoop", "current_loop", "soon_caller"]
+
+_LOG = logging.getLogger("tickwright.tasks")
+_Run = Callable[[], Awaitable[None]]
+
+
+class EventLoop(Protocol):
+    """One event loop, made by `current_loop` on its own thread.
+
+    Attributes:
+        scope: makes a cancel scope; for the loop's own tasks only.
+    """
+
+    scope: Callable[[], anyio.CancelScope]
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is the loop that the caller runs on."""
+        ...
+
+    def soon(self, call: Callable[[], Any], /) -> object:
+        """Have the loop call something soon, from any thread.
+
+        Raises:
+            RuntimeError: the loop has ended.
+        """
+        ...
+
+    def spawn(self, run: _Run, name: str) -> None:
+        """Start a task that outlives the caller and catches its own errors; from the loop's thread."""
+        ...
+
+    def breathe(self) -> Awaitable[None]:
+        """Let everything else on the loop run once."""
+        ...
+
+
+class _Asyncio:
+    __slots__ = ("_loop", "_running", "_thread", "breathe", "scope")
+
+    def __init__(self) -> None:
+        import asyncio
+
+        self._loop = asyncio.get_running_loop()
+        self._running = asyncio._get_running_loop
+        self._thread = threading.get_ident()
+        self.scope: Callable[[], anyio.CancelScope] = type(anyio.CancelScope())  # asyncio's own: no look-up per scope
+        self.breathe: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0)
+
+    @property
+    def is_running(self) -> bool:
+        return self._running() is self._loop
+
+    def soon(self, call: Callable[[], Any], /) -> object:
+        if threading.get_ident() == self._thread:  # the loop cannot be asleep: no need to wake it
+            return self._loop.call_soon(call)
+        return self._loop.call_soon_threadsafe(call)
+
+    def spawn(self, run: _Run, name: str) -> None:
+        self._loop.create_task(_reported(run, name), name=name)
+
+
+class _Trio:
+    __slots__ = ("_lowlevel", "_token", "breathe", "scope")
+
+    def __init__(self) -> None:
+        import trio
+
+        self._lowlevel = trio.lowlevel
+        self._token = trio.lowlevel.current_trio_token()
+        self.scope: Callable[[], anyio.CancelScope] = type(anyio.CancelScope())
+        self.breathe: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
+
+    @property
+    def is_running(self) -> bool:
+        return self._lowlevel.in_trio_run() and self._lowlevel.current_trio_token() is self._token
+
+    def soon(self, call: Callable[[], Any], /) -> object:
+        self._token.run_sync_soon(call)
+        return None
+
+    def spawn(self, run: _Run, name: str) -> None:
+        self._lowlevel.spawn_system_task(run, name=name)
+
+
+async def _reported(run: _Run, name: str) -> None:
+    try:
+        await run()
+    except Exception:
+        _LOG.exception("task %s ended badly", name)
+
+
+def current_loop() -> EventLoop | None:
+    """Return the event loop that the caller runs on, None if none runs."""
+    try:
+        library = sniffio.current_async_library()
+    except sniffio.AsyncLibraryNotFoundError:
+        return None
+    return _Trio() if library == "trio" else _Asyncio()
+
+
+def soon_caller() -> Callable[[Callable[[], Any]], object]:
+    """Return a thread-safe function that has the running event loop call something soon.
+
+    Raises:
+        sniffio.AsyncLibraryNotFoundError: no event loop runs.
+    """
+    return (_Trio() if sniffio.current_async_library() == "trio" else _Asyncio()).soon
