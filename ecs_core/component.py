@@ -135,6 +135,13 @@ class ComponentInfo:
 
         return RowTypes(self)
 
+    @cached_property
+    def encode(self) -> Callable[[Any, Any], list[Any]]:
+        """Call it with (world, instance) for the values that the instance's columns store."""
+        from tickwright.ecs_core.encoding import row_encoder
+
+        return row_encoder(self)
+
     @property
     def width(self) -> int:
         """How many values an instance has: an object component is one itself."""

@@ -336,6 +336,22 @@ class Storage(Preparing):
         _, changed = table.ticks_of(self.components.number(kind))
         changed.mark(row, self.clock.advance(), table.capacity)
 
+    def write_numbers(self, entity: int, kind: type[Any], first: int, values: Sequence[int]) -> bool:
+        """Write an entity's whole-number fields from the `first` on, as one change; False if it is gone.
+
+        Raises:
+            ComponentMissingError: it has no such component.
+            ValueError: a number that its column cannot hold; those before it are written.
+        """
+        if not self.entities.contains(entity):
+            return False
+        table, row = self.locate(entity, kind)
+        column = table.by_kind[kind]
+        for number, value in enumerate(values, first):
+            column.cells[number][row] = value
+        column.changed.mark(row, self.clock.advance(), table.capacity)
+        return True
+
     def forget(self, kind: type[Any], ids: Ids) -> None:
         """Drop the handles kept for these entities."""
         live = self.live.get(kind)

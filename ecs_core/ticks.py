@@ -97,6 +97,16 @@ class Ticks:
         self.rows[start:stop] = ticks
         self.latest = max(self.latest, newest) if start else newest
 
+    def append(self, row: int, tick: int, capacity: int) -> None:
+        """Give a row that was just added, the last one, its tick: the newest there is."""
+        if not row:
+            self.rows, self.whole, self.latest = None, tick, tick
+            return
+        if self.rows is None:
+            self.rows = np.zeros(capacity, np.int64)
+        self.rows[row] = tick
+        self.latest = tick
+
     def restore(self, whole: int, latest: int, rows: NDArray[np.int64] | None, capacity: int) -> None:
         """Put saved ticks of all rows in place."""
         self.whole, self.latest, self.rows = whole, latest, None

@@ -23,7 +23,6 @@ from tickwright.ecs_core.observers import Observers
 from tickwright.ecs_core.preparing import Values
 from tickwright.ecs_core.relations import ChildOf, Relations
 from tickwright.ecs_core.resources import ResourceMissingError, Resources
-from tickwright.ecs_core.rows import plain_value
 from tickwright.ecs_core.values import duplicate, instance_columns, not_whole, opened, split_components
 
 if TYPE_CHECKING:
@@ -138,10 +137,7 @@ class World(Lookup, Resources):
             return
         key, infos = plan
         try:
-            rows = [
-                [plain_value(self, info, field, getattr(each, field.name)) for field in info.fields]
-                for info, each in zip(infos, components, strict=True)
-            ]
+            rows = [info.encode(self, each) for info, each in zip(infos, components, strict=True)]
         except AttributeError as error:
             raise not_whole(infos, components, error) from None
         table, tick = self.table(key), self.clock.advance()
@@ -150,8 +146,8 @@ class World(Lookup, Resources):
             column = table.by_kind[kind]
             for cell, value in zip(column.cells, values_of_row, strict=True):
                 cell[row] = value
-            column.added.write(row, row + 1, tick, table.capacity)
-            column.changed.write(row, row + 1, tick, table.capacity)
+            column.added.append(row, tick, table.capacity)
+            column.changed.append(row, tick, table.capacity)
         self.entities.place_one(entity, table.number, row)
         self.entities.alive += 1
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,7 @@ __all__ = ["Entities"]
 
 _FEW = 24  # up to here, writing field by field is cheaper than a batch
 _BATCH = 64
-_PATIENCE = 16  # ticks that the texts of a few steps wait for more
+_PATIENCE = 16  # ticks that the texts of a few steps wait for more, and at most as many again
 
 
 class Entities:
@@ -31,6 +30,7 @@ class Entities:
         self._runs: dict[int, Run] = {}
         self._gone: list[int] = []
         self._textless: list[Step] = []
+        self._late = 0  # how many of the textless have waited for long
         self._waited = 0
         for kind in (PipelineRun, StepState, StepText):
             world.components.number(kind)  # a snapshot is restored into a world that knows them
@@ -83,6 +83,7 @@ class Entities:
         self._runs.clear()
         self._gone.clear()
         self._textless.clear()
+        self._late = 0
 
     def touch(self, step: Step) -> None:
         """Note that a step has changed."""
@@ -103,13 +104,24 @@ class Entities:
         if len(self._gone) >= _BATCH:
             self.sweep()
         if self._textless:
-            self._waited += 1
-            if self._waited > _PATIENCE or len(self._textless) >= _BATCH:
-                self.attach_texts()
+            self._attach_in_time()
+
+    def _attach_in_time(self) -> None:
+        """Attach texts, once they are many or have waited for long: the texts of a short run never are."""
+        self._waited += 1
+        if len(self._textless) >= _BATCH:
+            self.attach_texts()
+        elif self._waited > _PATIENCE:
+            self._attach(self._late)
+            self._late, self._waited = len(self._textless), 0
 
     def attach_texts(self) -> None:
         """Give the steps that have none yet their texts, now."""
-        steps, self._textless, self._waited = self._textless, [], 0
+        self._attach(len(self._textless))
+        self._late = self._waited = 0
+
+    def _attach(self, count: int) -> None:
+        steps, self._textless = self._textless[:count], self._textless[count:]
         commands = Commands(self._world)
         for step in steps:
             if self._world.contains(step.entity):
@@ -136,24 +148,21 @@ class Entities:
             )
             return
         for step in steps:
-            if world.contains(step.entity):
-                values = (
-                    step.status, step.missing, step.attempts, step.started_ms, step.ended_ms, step.usage.total
-                )  # fmt: skip
-                _write_row(world, step.entity, StepState, 3, values)
+            values = (step.status, step.missing, step.attempts, step.started_ms, step.ended_ms, step.usage.total)
+            world.write_numbers(step.entity, StepState, 3, values)
 
     def _write_runs(self, runs: list[Run]) -> None:
-        world = self._world
         for run in runs:
-            if world.contains(run.entity):
-                values = (run.status, run.left, run.usage.total, run.asked_ms, run.ended_ms)
-                _write_row(world, run.entity, PipelineRun, 1, values)
+            values = (run.status, run.left, run.usage.total, run.asked_ms, run.ended_ms)
+            self._world.write_numbers(run.entity, PipelineRun, 1, values)
 
     def remove(self, run: Run) -> None:
         """Remove a run's entities, with the next batch."""
         self._gone.append(run.entity)
         if self._textless:
+            late = self._textless[: self._late]
             self._textless = [step for step in self._textless if step.run is not run]
+            self._late -= sum(step.run is run for step in late)
         for step in run.steps:
             self._gone.append(step.entity)
             self._gone += [branch.entity for branch in step.branches or ()]
@@ -167,12 +176,3 @@ class Entities:
 
 def _state_of(step: Step) -> StepState:
     return StepState(Entity(step.run.entity), step.node.id, step.branch, int(step.status), step.missing)
-
-
-def _write_row(world: World, entity: int, kind: type[Any], first: int, values: tuple[int, ...]) -> None:
-    """Write an entity's fields from the `first` on, as one change; a handle would mark the row once per field."""
-    table, row = world.locate(entity, kind)
-    column = table.by_kind[kind]
-    for array, value in zip(column.arrays[first:], values, strict=True):
-        array[row] = value
-    column.changed.write(row, row + 1, world.clock.advance(), table.capacity)

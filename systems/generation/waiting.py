@@ -17,30 +17,38 @@ __all__ = ["Signal", "Waiters"]
 class Signal:
     """Wakes one waiter, from the tick's thread, in whatever loop it was made."""
 
-    __slots__ = ("_event", "_soon")
+    __slots__ = ("_event", "_soon", "_woken", "leads")
 
     def __init__(self) -> None:
-        self._event = anyio.Event()
+        self._event: anyio.Event | None = None
         self._soon = soon_caller()
+        self._woken = False
+        self.leads = False
 
     def wake(self) -> None:
-        """Let the waiter look again."""
+        """Let the waiter look again; one who ticks does so after each tick."""
+        if self.leads:
+            return
         try:
-            self._soon(self._set)
+            self._soon(self.set)
         except RuntimeError:  # the waiter's loop has ended
             pass
 
-    def _set(self) -> None:
-        self._event.set()
-
-    def arm(self, followers: dict[int, anyio.Event], entity: int) -> None:
-        """Let the one who ticks wake this waiter when it stops."""
-        followers[entity] = self._event
+    def set(self) -> None:
+        """Do as `wake` does, on the waiter's own loop."""
+        self._woken = True
+        if self._event is not None:
+            self._event.set()
 
     async def wait(self) -> None:
         """Wait until woken."""
-        await self._event.wait()
-        self._event = anyio.Event()
+        if not self._woken:
+            self._event = anyio.Event()
+            try:
+                await self._event.wait()
+            finally:
+                self._event = None
+        self._woken = False
 
 
 class Waiters:
@@ -53,7 +61,7 @@ class Waiters:
         self._app = app
         self._thread = thread
         self._leader: Run | None = None
-        self._followers: dict[int, anyio.Event] = {}
+        self._followers: dict[int, Signal] = {}
 
     async def until(self, run: Run, signal: Signal, done: Callable[[], bool]) -> None:
         """Wait until `done()`, which only a tick can bring about."""
@@ -64,9 +72,9 @@ class Waiters:
         try:
             while not done():
                 if self._leader is None:
-                    await self._lead(run, done)
+                    await self._lead(run, signal, done)
                 else:
-                    signal.arm(self._followers, run.entity)
+                    self._followers[run.entity] = signal
                     await signal.wait()
         finally:
             self._followers.pop(run.entity, None)
@@ -75,10 +83,10 @@ class Waiters:
                     follower.set()
                     break
 
-    async def _lead(self, run: Run, done: Callable[[], bool]) -> None:
-        self._leader = run
+    async def _lead(self, run: Run, signal: Signal, done: Callable[[], bool]) -> None:
+        self._leader, signal.leads = run, True
         self._followers.pop(run.entity, None)
         try:
             await self._app.pump_until(done)
         finally:
-            self._leader = None
+            self._leader, signal.leads = None, False
