@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 from collections.abc import Awaitable, Callable
@@ -17,13 +18,17 @@ _Run = Callable[[], Awaitable[None]]
 
 
 class EventLoop(Protocol):
-    """One event loop, made by `current_loop` on its own thread.
+    """One event loop, made by `current_loop` on its own thread."""
 
-    Attributes:
-        scope: makes a cancel scope; for the loop's own tasks only.
-    """
+    @property
+    def scope(self) -> Callable[[], anyio.CancelScope]:
+        """Makes a cancel scope; for the loop's own tasks only."""
+        ...
 
-    scope: Callable[[], anyio.CancelScope]
+    @property
+    def time(self) -> Callable[[], float]:
+        """The loop's clock, in seconds, as deadlines of scopes count."""
+        ...
 
     @property
     def is_running(self) -> bool:
@@ -48,20 +53,26 @@ class EventLoop(Protocol):
 
 
 class _Asyncio:
-    __slots__ = ("_loop", "_running", "_thread", "breathe", "scope")
+    __slots__ = ("_loop", "_running", "_sleep", "_thread")
 
     def __init__(self) -> None:
         import asyncio
 
         self._loop = asyncio.get_running_loop()
-        self._running = asyncio._get_running_loop
+        self._running, self._sleep = asyncio._get_running_loop, asyncio.sleep
         self._thread = threading.get_ident()
-        self.scope: Callable[[], anyio.CancelScope] = type(anyio.CancelScope())  # asyncio's own: no look-up per scope
-        self.breathe: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0)
 
     @property
     def is_running(self) -> bool:
         return self._running() is self._loop
+
+    @property
+    def scope(self) -> Callable[[], anyio.CancelScope]:
+        return _scope_type("asyncio")
+
+    @property
+    def time(self) -> Callable[[], float]:
+        return self._loop.time
 
     def soon(self, call: Callable[[], Any], /) -> object:
         if threading.get_ident() == self._thread:  # the loop cannot be asleep: no need to wake it
@@ -71,21 +82,30 @@ class _Asyncio:
     def spawn(self, run: _Run, name: str) -> None:
         self._loop.create_task(_reported(run, name), name=name)
 
+    def breathe(self) -> Awaitable[None]:
+        return self._sleep(0)
+
 
 class _Trio:
-    __slots__ = ("_lowlevel", "_token", "breathe", "scope")
+    __slots__ = ("_lowlevel", "_token")
 
     def __init__(self) -> None:
         import trio
 
         self._lowlevel = trio.lowlevel
         self._token = trio.lowlevel.current_trio_token()
-        self.scope: Callable[[], anyio.CancelScope] = type(anyio.CancelScope())
-        self.breathe: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
 
     @property
     def is_running(self) -> bool:
         return self._lowlevel.in_trio_run() and self._lowlevel.current_trio_token() is self._token
+
+    @property
+    def scope(self) -> Callable[[], anyio.CancelScope]:
+        return _scope_type("trio")
+
+    @property
+    def time(self) -> Callable[[], float]:
+        return anyio.current_time
 
     def soon(self, call: Callable[[], Any], /) -> object:
         self._token.run_sync_soon(call)
@@ -93,6 +113,15 @@ class _Trio:
 
     def spawn(self, run: _Run, name: str) -> None:
         self._lowlevel.spawn_system_task(run, name=name)
+
+    def breathe(self) -> Awaitable[None]:
+        return self._lowlevel.checkpoint()
+
+
+@functools.cache
+def _scope_type(library: str) -> Callable[[], anyio.CancelScope]:  # noqa: ARG001  # what it is kept by
+    """Return the backend's own class of cancel scopes, which need not look for their backend; from inside of it."""
+    return type(anyio.CancelScope())
 
 
 async def _reported(run: _Run, name: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tickwright.ecs_core.entity import Ids, label
+from tickwright.ecs_core.entity import Ids, StaleEntityError, label
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.lifecycle import Lifecycle, Moment
 from tickwright.ecs_core.objects import ObjectStore
@@ -343,12 +343,16 @@ class Storage(Preparing):
             ComponentMissingError: it has no such component.
             ValueError: a number that its column cannot hold; those before it are written.
         """
-        if not self.entities.contains(entity):
+        try:
+            number, row = self.entities.find(entity)
+        except StaleEntityError:
             return False
-        table, row = self.locate(entity, kind)
-        column = table.by_kind[kind]
-        for number, value in enumerate(values, first):
-            column.cells[number][row] = value
+        table = self.tables[number]
+        column = table.by_kind.get(kind)
+        if column is None:
+            raise self.lacks(entity, kind)
+        for cell, value in zip(column.cells[first:], values, strict=False):
+            cell[row] = value
         column.changed.mark(row, self.clock.advance(), table.capacity)
         return True
 

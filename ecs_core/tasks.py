@@ -52,7 +52,11 @@ _CANCELLED = TaskResult(cancelled=True)
 
 
 class Task:
-    """One started task; `done` turns true when its result has entered the world."""
+    """One started task; `done` turns true when its result has entered the world.
+
+    Attributes:
+        time: the clock of the loop it runs on, in seconds; from inside the task only.
+    """
 
     __slots__ = (
         "_cancelling",
@@ -65,6 +69,7 @@ class Task:
         "on_done",
         "owner",
         "result",
+        "time",
     )
 
     def __init__(self, task_id: int, name: str, on_done: OnDone | None, owner: str) -> None:
@@ -76,6 +81,7 @@ class Task:
         self.result: TaskResult | None = None
         self._cancelling = False
         self._scope: anyio.CancelScope | None = None
+        self.time: Callable[[], float] = anyio.current_time
         self._make_scope: Callable[[], anyio.CancelScope] = anyio.CancelScope
         self._spawned_by: Callable[[Callable[[], Any]], object] | None = None
 
@@ -240,7 +246,7 @@ class Tasks:
         if loop is not None:
             self._loop_tasks.add(task.id)
             task._spawned_by = loop.soon
-            task._make_scope = loop.scope
+            task._make_scope, task.time = loop.scope, loop.time
             loop.spawn(run, task.name)
             return
         if self._portal is None:

@@ -98,9 +98,9 @@ async def ask(attempt: Attempt) -> None:
         ProviderError: whatever the provider raised.
     """
     assert attempt.task is not None  # bound by `on_start`
-    scope, buffer = attempt.task.scope, attempt.buffer
+    scope, buffer, now = attempt.task.scope, attempt.buffer, attempt.task.time
     answer = attempt.model.provider.stream(attempt.request)
-    stages = _Stages(attempt.request, anyio.current_time())
+    stages = _Stages(attempt.request, now())
     scope.deadline = stages.deadline
     ended = False
     try:
@@ -111,11 +111,11 @@ async def ask(attempt: Attempt) -> None:
                     scope.deadline = stages.pause()
                 await buffer.put(text)
             if not delta.finish and (text or not stages.connected):
-                scope.deadline = stages.move(anyio.current_time(), answered=bool(text))
+                scope.deadline = stages.move(now(), answered=bool(text))
         ended = True
     finally:
         if not ended:
-            if scope.cancel_called and not attempt.task.cancelling and anyio.current_time() >= stages.deadline:
+            if scope.cancel_called and not attempt.task.cancelling and now() >= stages.deadline:
                 attempt.late = stages.error()
             await _closed(answer)
 

@@ -130,6 +130,8 @@ class Board:
 
     def cancel(self, run: Run, reason: str = "cancelled") -> None:
         """Cancel a run; one that has ended is left alone."""
+        if run.status.ended:
+            return
         error = RunCancelledError(reason, where=f"run {run.id} of pipeline {run.pipeline.id!r}", run=run.id)
         self.end(run, RunStatus.CANCELLED, error)
 

@@ -13,7 +13,8 @@ from tickwright.systems.generation.records import Run, Step
 __all__ = ["Entities"]
 
 _FEW = 24  # up to here, writing field by field is cheaper than a batch
-_BATCH = 64
+_BATCH = 64  # texts to attach
+_LEFTOVERS = 256  # entities of forgotten runs; despawning costs the same for one as for many
 _PATIENCE = 16  # ticks that the texts of a few steps wait for more, and at most as many again
 
 
@@ -101,7 +102,7 @@ class Entities:
         if self._runs:
             runs, self._runs = list(self._runs.values()), {}
             self._write_runs(runs)
-        if len(self._gone) >= _BATCH:
+        if len(self._gone) >= _LEFTOVERS:
             self.sweep()
         if self._textless:
             self._attach_in_time()

@@ -15,8 +15,13 @@ __all__ = ["CompletionOptions", "PipelineResult", "RunStatus", "Status", "StepRe
 
 
 class Status(IntEnum):
-    """Where a step stands: the numbers in `StepState.status`."""
+    """Where a step stands: the numbers in `StepState.status`.
 
+    Attributes:
+        ended: whether nothing more happens to it.
+    """
+
+    ended: bool
     PENDING = 0
     READY = 1
     RUNNING = 2
@@ -26,25 +31,26 @@ class Status(IntEnum):
     CANCELLED = 6
     SKIPPED = 7
 
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more happens to it."""
-        return self >= Status.DONE
+    def __init__(self, number: int) -> None:
+        self.ended = number >= 4
 
 
 class RunStatus(IntEnum):
-    """Where a run stands: the numbers in `PipelineRun.status`."""
+    """Where a run stands: the numbers in `PipelineRun.status`.
 
+    Attributes:
+        ended: whether it has come to its end.
+    """
+
+    ended: bool
     RUNNING = 0
     WAITING = 1
     DONE = 2
     FAILED = 3
     CANCELLED = 4
 
-    @property
-    def ended(self) -> bool:
-        """Whether it has come to its end."""
-        return self >= RunStatus.DONE
+    def __init__(self, number: int) -> None:
+        self.ended = number >= 2
 
 
 class StepResult(msgspec.Struct, frozen=True, kw_only=True):

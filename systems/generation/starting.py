@@ -189,6 +189,8 @@ def _output_limit(board: Board, step: Step, context: AssembledContext | None) ->
     """
     run, node, prompt = step.run, step.node, step.text.prompt
     limits = run.pipeline.definition.limits
+    if limits.max_tokens is None and limits.max_cost is None:
+        return node.max_tokens
     where = f"run {run.id} of pipeline {run.pipeline.id!r}"
     if limits.max_cost is not None and run.cost >= limits.max_cost:
         raise BudgetExceededError(
