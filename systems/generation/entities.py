@@ -15,7 +15,7 @@ __all__ = ["Entities"]
 _FEW = 24  # up to here, writing field by field is cheaper than a batch
 _BATCH = 64  # texts to attach
 _LEFTOVERS = 256  # entities of forgotten runs; despawning costs the same for one as for many
-_PATIENCE = 16  # ticks that the texts of a few steps wait for more, and at most as many again
+_PATIENCE = 7  # ticks that the texts of a few steps wait for more, and at most as many again
 
 
 class Entities:
