@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tickwright.ecs_core.events import EventQueue
+from tickwright.ecs_core.events import EventQueue, Events
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ STEPS = st.lists(
 
 @given(STEPS)
 def test_each_reader_sees_every_event_once_and_in_order(steps):
-    queue, sent = EventQueue(Hit), []
+    events, sent = Events(), []
+    queue = events.register(Hit)
     readers, seen = [queue.reader("a"), queue.reader("b")], [[], []]
     for what, count in steps:
         if what == "send":
@@ -50,6 +51,8 @@ def test_each_reader_sees_every_event_once_and_in_order(steps):
             which = int(what[-1])
             for batch in readers[which].batches():
                 seen[which].extend(batch["number"].tolist())
+        assert events.moved() == len(sent) + len(seen[0]) + len(seen[1])
+        assert [bool(reader) for reader in readers] == [len(each) < len(sent) for each in seen]
     for which, reader in enumerate(readers):
         seen[which].extend(event.number for event in reader)
         assert seen[which] == sent
