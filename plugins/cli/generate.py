@@ -206,6 +206,8 @@ def check(
         print_json(rows)
         return
     printer = Printer()
+    if not rows:
+        printer.line("no pipelines found")
     for row in rows:
         printer.line(f"{row['file']}: {row['pipeline']}({', '.join(row['inputs'])})")
         printer.table(
@@ -233,7 +235,7 @@ def _read(file: Path, *, as_json: bool) -> list[Any]:
     """Return the compiled pipelines of one file; a definition's handlers may be missing, a plugin's may not."""
     from tickwright.ecs_core import TickwrightError
     from tickwright.plugins.cli.session import open_app
-    from tickwright.systems.generation import GenerationManager
+    from tickwright.systems.generation import GenerationManager, PipelineDefinitionError
 
     try:
         if file.suffix != ".json":
@@ -242,7 +244,11 @@ def _read(file: Path, *, as_json: bool) -> list[Any]:
                 return [manager.pipeline(name) for name in manager.registered()]
         with open_app(None) as app:
             manager = app.world.resource(GenerationManager)
-            known = manager.register(_text(file), _AnyHandler())
+            try:
+                known = manager.register(_text(file), _AnyHandler())
+            except PipelineDefinitionError as error:
+                error.where = f"{file}: {error.where}"
+                raise
             return [manager.pipeline(known.id)]
     except TickwrightError as error:
         raise fail(error, as_json=as_json) from None

@@ -32,6 +32,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
         runs: every pipeline run: id, pipeline, status, tokens, result, error.
         notes_with_errors: notes kept although their frontmatter is wrong, as `path:line: problem`.
         failures: requests that could not be done, with file and line; what raised in handlers and plugins meanwhile.
+        waiting_tasks: tasks of plugins that still wait, for ticks, time or an event, and go no further.
     """
 
     vault: str
@@ -42,6 +43,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     flows: list[dict[str, Any]]
     runs: list[dict[str, Any]]
     failures: list[str]
+    waiting_tasks: int
     totals: Totals
 
 
@@ -103,6 +105,7 @@ def run_app(app: App, vault: Path, requests: Mapping[str, Request], *, tick: Any
         flows=list(_flows(app)),
         runs=list(_runs(app)),
         failures=[*(answer.failed for answer in answers if answer.failed), *_failures(app)],
+        waiting_tasks=len(app.world.resource(PluginHost).tasks),
         totals=app.world.resource(Activity).totals,
     )
 
@@ -232,6 +235,8 @@ def show(report: RunReport, printer: Printer) -> None:
     printer.heading("Totals")
     totals = msgspec.structs.asdict(report.totals)
     printer.table(tuple(totals), [tuple(totals.values())])
+    if report.waiting_tasks:
+        printer.line(f"still waiting: {report.waiting_tasks} of the plugins' tasks; --ticks or --watch ticks on")
     for failure in report.failures:
         printer.line(f"failed: {failure}", style="red")
 

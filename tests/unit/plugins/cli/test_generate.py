@@ -136,7 +136,11 @@ def test_a_wrong_definition_is_told_with_its_path(capsys, tmp_path, strategy, sa
     status, out, err = run(capsys, "pipeline", "check", tmp_path / "wrong.json")
     assert (status, out) == (2, "")
     assert said in err
-    assert "strategy" in err
+    assert f"({tmp_path / 'wrong.json'}: strategy" in err
+
+
+def test_a_file_without_pipelines_is_told(capsys):
+    assert run(capsys, "pipeline", "check", PLUGINS / "review.luau")[:2] == (0, "no pipelines found\n")
 
 
 def test_a_run_is_told_in_order_and_what_raises_there_is_the_callers():

@@ -64,6 +64,16 @@ def test_sending_to_nobody_says_what_to_do(tmp_path):
     assert "Start one first" in answer.result["error"]
 
 
+def test_tasks_that_still_wait_are_told(tmp_path, capsys):
+    (tmp_path / "vault").mkdir()
+    plugin = tmp_path / "patient.luau"
+    plugin.write_text("return { init = function(ctx) ctx:task(function() ctx:waitTicks(3) end) end }")
+    for words, left in ((["--ticks", "2"], 1), (["--ticks", "9"], 0)):
+        with pytest.raises(SystemExit):
+            main(["run", str(tmp_path / "vault"), "--plugins", str(plugin), *words])
+        assert ("still waiting: 1 of the plugins' tasks" in capsys.readouterr().out) == bool(left)
+
+
 def test_totals_count_ticks_steps_and_tokens():
     with open_app(None, clock=ManualClock()) as app:
         for tokens in (5, 7):
