@@ -7,7 +7,7 @@ so that both directions cost O(answers). What happens to the sources when a targ
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, dataclass_transform, overload
 
 import numpy as np
 
@@ -29,11 +29,18 @@ class RelationError(TickwrightError):
     """A relation to an entity that is not there, to itself, or around in a circle."""
 
 
+@overload
+def relation(cls: type[T], /) -> type[T]: ...
+@overload
+def relation(*, on_target_despawn: OnTarget = "orphan", acyclic: bool = False) -> Callable[[type[T]], type[T]]: ...
 @dataclass_transform()
-def relation(*, on_target_despawn: OnTarget = "orphan", acyclic: bool = False) -> Callable[[type[T]], type[T]]:
+def relation(
+    cls: type[T] | None = None, /, *, on_target_despawn: OnTarget = "orphan", acyclic: bool = False
+) -> type[T] | Callable[[type[T]], type[T]]:
     """Make a class a relation: its first field is the target, an `Entity`, or a tuple of them for many.
 
     Args:
+        cls: the class, where nothing else is said: `@relation`.
         on_target_despawn: "despawn" ends the sources with their target, "orphan" takes the relation from them.
         acyclic: refuse circles, as a hierarchy must.
 
@@ -61,7 +68,7 @@ def relation(*, on_target_despawn: OnTarget = "orphan", acyclic: bool = False) -
         target.__relation__ = Relation(first, many=info.storage == "object", rule=on_target_despawn, acyclic=acyclic)
         return made
 
-    return make
+    return make if cls is None else make(cls)
 
 
 class Relation:

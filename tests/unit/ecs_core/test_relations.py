@@ -317,3 +317,14 @@ def test_an_observer_may_end_the_entity_it_is_at():
     world.trigger(Ring(), entity=leaf)
     assert heard == [leaf]
     assert world.all_entities().tolist() == [root]
+
+
+def test_a_relation_needs_no_parentheses_where_nothing_else_is_said():
+    @relation
+    class Follows:
+        leader: Entity
+
+    world = World()
+    first = world.spawn()
+    second = world.spawn(Follows(first))
+    assert world.sources(Follows, first) == (second,)
