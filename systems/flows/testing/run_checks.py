@@ -90,7 +90,9 @@ def fault_sweep(run: FlowRun, *, limit: int | None = None) -> Iterator[str]:
 
 def _crowded(seen: Observation) -> bool:
     """Return whether one instance has several timers due at once, so that after a failure others go first."""
-    due = (sum(at <= seen.now for at in each.shape.timers.values()) for each in seen.before.values())
+    shapes = [each.shape for each in seen.before.values()]
+    waits = ([*shape.timers.values(), *(each[0] for each in shape.delayed)] for shape in shapes)
+    due = (sum(at <= seen.now for at in each) for each in waits)
     return len(seen.expected) > 1 or max(due, default=0) > 1
 
 

@@ -17,6 +17,7 @@ from tickwright.systems.flows.testing import (
     Subject,
     actions_for,
     check_flow,
+    fault_sweep,
     flow_machine,
     invariant,
     load_flow_file,
@@ -230,6 +231,18 @@ def test_scripts_name_instances_in_data():
     with FlowRun(subject) as run:
         run.play([Step("start"), Step("start"), Step("send", 0, "tell", {"to": "@1"}), Step("tick")])
         assert [each.instance.current_state for each in run.see().values()] == ["a", "b"]
+
+
+def test_a_timer_and_a_delayed_action_that_are_due_together_are_no_fault():
+    later = {"type": "flow.send", "params": {"action": "go", "delay_s": 0.01}}
+    flow = {
+        "id": "f",
+        "initial": "a",
+        "states": {"a": {"enter": later, "after": {"10": "a"}, "on": {"go": "b"}}, "b": {}},
+    }
+    with FlowRun(Subject(flow, {})) as run:
+        run.play([Step("start"), Step("tick", wait_ms=10)])
+        assert list(fault_sweep(run)) == []
 
 
 def test_hypothesis_is_imported_only_when_something_is_drawn():
