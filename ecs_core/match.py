@@ -233,11 +233,7 @@ class Match:
         """Return how writes to these rows (None for all) are noted."""
         run, table = self.query.run, self.table
         if rows is None:
-
-            def mark_whole() -> None:
-                ticks.whole = ticks.latest = run.this
-
-            return mark_whole, lambda places: ticks.mark(places, run.this, table.capacity)
+            return lambda: ticks.mark_all(run.this), lambda places: ticks.mark(places, run.this, table.capacity)
 
         def touch(places: NDArray[np.intp]) -> None:
             chosen = places + rows.start if isinstance(rows, slice) else rows[places]

@@ -48,17 +48,22 @@ class Ticks:
         self.rows: NDArray[np.int64] | None = None
 
     def mark_all(self, tick: int) -> None:
-        """Mark every row."""
-        self.whole = self.latest = tick
+        """Mark every row; none becomes older than it is."""
+        if tick > self.whole:
+            self.whole = tick
+        if tick > self.latest:
+            self.latest = tick
 
     def mark(self, rows: Any, tick: int, capacity: int) -> None:
-        """Mark some rows: an index array, a slice or one index; `tick` is the newest there is."""
-        if self.whole == tick:
+        """Mark some rows: an index array, a slice or one index; none becomes older than it is."""
+        if self.whole >= tick:
             return
         if self.rows is None:
             self.rows = np.zeros(capacity, np.int64)
-        self.rows[rows] = tick
-        self.latest = tick
+        if tick >= self.latest:
+            self.rows[rows] = self.latest = tick
+        else:
+            self.rows[rows] = np.maximum(self.rows[rows], tick)
 
     def since(self, tick: int, start: int, stop: int) -> NDArray[np.bool_] | bool:
         """Return which rows of start:stop are newer than `tick`; True or False where all or none are."""

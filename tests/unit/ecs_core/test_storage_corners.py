@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tickwright import ChildOf, Commands, Entity, Mut, Query, World, component, f32
+from tickwright import App, Changed, ChildOf, Commands, Entity, Mut, Query, Startup, Update, World, component, f32
 from tickwright.ecs_core.component import ComponentError
 from tickwright.ecs_core.storage import StructuralChangeError
+from tickwright.ecs_core.ticks import Ticks
 
 
 @component
@@ -208,3 +209,36 @@ def test_alternating_parents_and_children_are_two_groups() -> None:
     for _ in range(100):
         commands.spawn(Speed(), ChildOf(commands.spawn(Place())))
     assert len(list(commands.staged())) == 2
+
+
+# -- ticks of writes that come late ----------------------------------------------------------------
+
+
+def test_a_write_with_an_old_tick_hides_no_newer_one() -> None:
+    app, seen, kept = App(), list[int](), list[Place]()
+
+    def grab(places: Query[Mut[Place]]) -> None:
+        kept.extend(places.rows())
+
+    def watch(places: Query[Entity, Changed[Place]]) -> None:
+        seen.append(places.count())
+
+    app.add_systems(Startup, grab)
+    app.add_systems(Update, watch)
+    ids = app.world.spawn_batch(2, Place())
+    app.update()
+    app.update()
+    app.world.insert_batch(ids, Place(1.0))
+    kept[0].x = 2.0  # bears the tick of the system it came from
+    app.update()
+    assert seen == [2, 0, 2]
+
+
+def test_a_column_is_never_marked_older() -> None:
+    ticks = Ticks()
+    ticks.mark(slice(0, 2), 9, 4)
+    ticks.mark_all(5)
+    ticks.mark(np.array([1, 2]), 7, 4)
+    assert np.array_equal(ticks.since(8, 0, 4), [True, True, False, False])
+    assert np.array_equal(ticks.since(6, 0, 4), [True, True, True, False])
+    assert ticks.since(4, 0, 4) is True
