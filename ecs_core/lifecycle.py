@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Hook", "Lifecycle", "Moment", "Removal"]
 
-Moment = Literal["add", "insert", "replace", "remove", "despawn"]
+Moment = Literal["add", "insert", "replace", "remove", "despawn", "leave"]
 Hook = Callable[["World", Ids], object]
 
 
@@ -30,7 +30,8 @@ class Lifecycle:
     """The hooks and removal queue of every component, by number.
 
     "add" and "insert" are called after the values are there, "replace", "remove" and "despawn" before they go: a hook
-    of these may still read them. A write to an existing component is "replace", then "insert".
+    of these may still read them. A write to an existing component is "replace", then "insert". "leave" is the engine's
+    own, after all others of what goes or is replaced: a hook that raises before it has changed nothing.
     """
 
     hooks: dict[tuple[int, Moment], list[tuple[str, Hook]]] = field(default_factory=dict)

@@ -110,6 +110,7 @@ class Relations:
         self._world = world
         self._sources: dict[type[Any], dict[int, dict[int, None]]] = {}
         self._targets: dict[type[Any], dict[int, tuple[int, ...]]] = {}
+        self._orphaning: set[tuple[type[Any], int, int]] = set()
 
     def track(self, kind: type[Any]) -> None:
         """Keep the index of a relation from now on; what exists already is taken in."""
@@ -119,7 +120,7 @@ class Relations:
         number = self._world.components.number(kind)
         lifecycle = self._world.lifecycle
         lifecycle.add(number, "insert", lambda _world, ids: self._inserted(kind, ids), "")
-        lifecycle.add(number, "replace", lambda _world, ids: self._leaving(kind, ids), "")
+        lifecycle.add(number, "leave", lambda _world, ids: self._leaving(kind, ids), "")
 
     def sources(self, kind: type[Any], target: int) -> tuple[Entity, ...]:
         """Return who points at an entity, in the order of coming."""
@@ -241,24 +242,47 @@ class Relations:
             else:
                 self._world.remove_rows(ids, [self._world.components.number(Children)])
 
-    def before_despawn(self, ids: Ids) -> Ids:
-        """Return the ids with those that end with them; orphan the others that point here."""
+    def with_dependents(self, ids: Ids) -> Ids:
+        """Return the ids with those that end with them.
+
+        Raises:
+            StaleEntityError, TickwrightError: an id that is gone, or named twice.
+        """
         if not any(self._sources.values()):
             return ids
+        self._world.groups(ids)
         doomed = dict.fromkeys(ids.tolist())
         queue = list(doomed)
         while queue:
             target = queue.pop()
             for kind, index in self._sources.items():
-                for source in list(index.get(target, ())):
-                    if source in doomed:
-                        continue
-                    if _rule(kind).rule == "despawn":
+                for source in index.get(target, ()) if _rule(kind).rule == "despawn" else ():
+                    if source not in doomed:
                         doomed[source] = None
                         queue.append(source)
-                    else:
-                        self._orphan(kind, source, target)
         return np.array(list(doomed), np.uint64)
+
+    def orphan(self, ids: Ids) -> None:
+        """Take relations to entities that are about to end from those that stay."""
+        if not any(self._sources.values()):
+            return
+        doomed = dict.fromkeys(ids.tolist())
+        pairs = [
+            (kind, source, target)
+            for target in doomed
+            for kind, index in self._sources.items()
+            for source in index.get(target, ())
+            if source not in doomed
+        ]
+        for pair in pairs:
+            kind, source, target = pair
+            if pair in self._orphaning or source not in self._sources[kind].get(target, ()):
+                continue  # a hook did it, or ends the target because of it
+            self._orphaning.add(pair)
+            try:
+                self._orphan(kind, source, target)
+            finally:
+                self._orphaning.discard(pair)
 
     def _orphan(self, kind: type[Any], source: int, target: int) -> None:
         rest = tuple(each for each in self._targets[kind].get(source, ()) if each != target)

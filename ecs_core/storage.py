@@ -20,6 +20,7 @@ from tickwright.ecs_core.ticks import ChangeClock
 
 __all__ = ["ComponentMissingError", "Storage", "StructuralChangeError"]
 
+_REPLACING: tuple[Moment, ...] = ("replace", "leave")
 Group = tuple[Table, Rows, Rows]
 InsertPlan = tuple[Table, Rows, Rows, "list[Values]"]
 
@@ -77,9 +78,9 @@ class Storage(Preparing):
         for each in values:
             self._write_new(table, each, rows, slice(None), ids, tick)
         if watched:
-            fresh, shifts = {each.number: ids for each in values}, self.shifts
-            self._announce(fresh, "add", since=shifts)
-            self._announce(fresh, "insert", since=shifts)
+            fresh, stamp = {each.number: ids for each in values}, self.stamp.value
+            self._announce(fresh, "add", since=stamp)
+            self._announce(fresh, "insert", since=stamp)
 
     def insert_rows(self, ids: Ids, values: Sequence[Values]) -> None:
         """Add or replace components of living entities."""
@@ -117,14 +118,16 @@ class Storage(Preparing):
                 has = self._rows_with(table, rows, each.number)
                 given[each.number][positions] = ~has if each.required else True
                 had[each.number][positions] = has & (not each.required)
-        shifts = self.shifts
-        self._announce({number: ids[mask] for number, mask in had.items()}, "replace", since=shifts)
-        if self.shifts != shifts:  # a hook moved rows
-            plans = self._insert_plans(ids, values)
+        replaced, stamp = {number: ids[mask] for number, mask in had.items()}, self.stamp.value
+        for moment in _REPLACING:
+            shifts = self.shifts
+            self._announce(replaced, moment, since=stamp)
+            if self.shifts != shifts:  # a hook moved rows
+                plans = self._insert_plans(ids, values)
         self._insert_plain(ids, plans)
-        shifts = self.shifts
-        self._announce({number: ids[mask & ~had[number]] for number, mask in given.items()}, "add", since=shifts)
-        self._announce({number: ids[mask] for number, mask in given.items()}, "insert", since=shifts)
+        stamp = self.stamp.value
+        self._announce({number: ids[mask & ~had[number]] for number, mask in given.items()}, "add", since=stamp)
+        self._announce({number: ids[mask] for number, mask in given.items()}, "insert", since=stamp)
 
     def check_values(self, ids: Ids, values: Sequence[Values]) -> None:
         """Raise for values that cannot be, before anything changes; worlds check relations here."""
@@ -205,11 +208,22 @@ class Storage(Preparing):
                 live[entity] = value
 
     def _announce(self, those: Mapping[int, Ids], moment: Moment, *, since: int) -> None:
-        """Call the hooks of components, by number, for these ids; those a hook ended since then are left out."""
+        """Call the hooks of components, by number, for these ids; not for those from which a hook took it since."""
         for number, ids in those.items():
             if self.lifecycle.watched >> number & 1 and len(ids):
-                alive = ids if self.shifts == since else ids[self.entities.contains_batch(ids)]
-                self.lifecycle.call(self, number, moment, alive)
+                having = ids if self.stamp.value == since else self._having(ids, number)
+                self.lifecycle.call(self, number, moment, having)
+
+    def _having(self, ids: Ids, number: int) -> Ids:
+        """Return those ids that are alive and have a component."""
+        ids = ids[self.entities.contains_batch(ids)]
+        return ids[self._mask_of(self.groups(ids, distinct=False), len(ids), number)]
+
+    def _mask_of(self, groups: list[Group], count: int, number: int) -> NDArray[np.bool_]:
+        mask = np.zeros(count, np.bool_)
+        for table, rows, positions in groups:
+            mask[positions] = self._rows_with(table, rows, number)
+        return mask
 
     # -- going ---------------------------------------------------------------------------------
 
@@ -220,7 +234,7 @@ class Storage(Preparing):
         wanted = sum(1 << number for number in set(numbers))
         groups = self.groups(ids)
         if self.lifecycle.watched & wanted:
-            ids, groups = self._announce_going(ids, groups, wanted, ("replace", "remove"))
+            ids, groups = self._announce_going(ids, groups, wanted, ("replace", "remove", "leave"))
         for table, rows, positions in groups:
             self._remove_group(table, rows, ids[positions], wanted)
 
@@ -232,16 +246,17 @@ class Storage(Preparing):
         having: dict[int, Ids] = {}
         for number in range(watched.bit_length()):
             if watched >> number & 1:
-                mask = np.zeros(len(ids), np.bool_)
-                for table, rows, positions in groups:
-                    mask[positions] = self._rows_with(table, rows, number)
-                having[number] = ids[mask]
-        shifts = self.shifts
+                having[number] = ids[self._mask_of(groups, len(ids), number)]
+        shifts, stamp = self.shifts, self.stamp.value
         for moment in moments:
-            self._announce(having, moment, since=shifts)
-        if self.shifts == shifts:
+            self._announce(having, moment, since=stamp)
+        return self._still(ids, groups, shifts)
+
+    def _still(self, ids: Ids, groups: list[Group], since: int) -> tuple[Ids, list[Group]]:
+        """Return ids and groups as they are if a hook moved rows since then, or ended some itself."""
+        if self.shifts == since:
             return ids, groups
-        ids = ids[self.entities.contains_batch(ids)]  # a hook moved rows, or ended some itself
+        ids = ids[self.entities.contains_batch(ids)]
         return ids, self.groups(ids)
 
     def _remove_group(self, table: Table, rows: Rows, ids: Ids, wanted: int) -> None:
@@ -274,10 +289,13 @@ class Storage(Preparing):
         """End living entities."""
         if not len(ids):
             return
-        ids = self.before_despawn(ids)
+        ids = self.with_dependents(ids)
         groups = self.groups(ids)
         if watched := self.lifecycle.watched:
             ids, groups = self._announce_going(ids, groups, watched, ("despawn", "replace", "remove"))
+            shifts = self.shifts
+            self.orphan(ids)
+            ids, groups = self._announce_going(*self._still(ids, groups, shifts), watched, ("leave",))
         for table, rows, positions in groups:
             gone = ids[positions]
             if len(table.presence):
@@ -291,9 +309,12 @@ class Storage(Preparing):
         self.entities.alive -= len(ids)
         self.entities.release(ids)
 
-    def before_despawn(self, ids: Ids) -> Ids:
+    def with_dependents(self, ids: Ids) -> Ids:
         """Return the ids with those that end together with them."""
         return ids
+
+    def orphan(self, ids: Ids) -> None:
+        """Take from others what points at entities that are about to end."""
 
     # -- looking -------------------------------------------------------------------------------
 

@@ -294,9 +294,13 @@ class World(Lookup, Resources):
         """Return the entities whose relation points at `target`, in the order of coming."""
         return self.relations.sources(kind, target)
 
-    def before_despawn(self, ids: Ids) -> Ids:
+    def with_dependents(self, ids: Ids) -> Ids:
         """Return the ids with those whose relation ends them with their target."""
-        return self.relations.before_despawn(ids)
+        return self.relations.with_dependents(ids)
+
+    def orphan(self, ids: Ids) -> None:
+        """Take relations to entities that are about to end from those that stay."""
+        self.relations.orphan(ids)
 
     def check_values(self, ids: Ids, values: Sequence[Values]) -> None:
         """Raise for relations that cannot be, before anything changes.

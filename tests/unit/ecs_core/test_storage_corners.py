@@ -10,6 +10,8 @@ import pytest
 
 from tickwright import App, Changed, ChildOf, Commands, Entity, Mut, Query, Startup, Update, World, component, f32
 from tickwright.ecs_core.component import ComponentError
+from tickwright.ecs_core.entity import StaleEntityError
+from tickwright.ecs_core.relations import Children, relation
 from tickwright.ecs_core.storage import StructuralChangeError
 from tickwright.ecs_core.ticks import Ticks
 
@@ -242,3 +244,84 @@ def test_a_column_is_never_marked_older() -> None:
     assert np.array_equal(ticks.since(8, 0, 4), [True, True, False, False])
     assert np.array_equal(ticks.since(6, 0, 4), [True, True, True, False])
     assert ticks.since(4, 0, 4) is True
+
+
+# -- errors in the middle --------------------------------------------------------------------------
+
+
+class _BoomError(Exception):
+    pass
+
+
+def _boom(_world: World, _ids: Any) -> None:
+    raise _BoomError
+
+
+@relation()
+class Likes:
+    target: Entity = Entity(0)
+
+
+def test_a_stale_id_in_a_batch_orphans_nobody() -> None:
+    world = World()
+    liked, gone = world.spawn(), world.spawn()
+    fan = world.spawn(Likes(liked))
+    world.despawn(gone)
+    with pytest.raises(StaleEntityError):
+        world.despawn_batch([liked, gone])
+    assert world.contains(liked)
+    assert world.get(fan, Likes).target == liked
+
+
+@pytest.mark.parametrize("moment", ["replace", "remove"])
+def test_a_hook_that_raises_keeps_both_sides_of_a_relation(moment: str) -> None:
+    world = World()
+    parent = world.spawn()
+    child = world.spawn(ChildOf(parent))
+    getattr(world, f"on_{moment}")(ChildOf, _boom)
+    for change in (lambda: world.remove(child, ChildOf), lambda: world.despawn(child), lambda: world.despawn(parent)):
+        with pytest.raises(_BoomError):
+            change()
+        assert world.get(child, ChildOf).parent == parent
+        assert world.children(parent) == (child,)
+        assert tuple(world.get(parent, Children)) == (child,)
+
+
+def test_a_despawn_hook_that_raises_orphans_nobody() -> None:
+    world = World()
+    liked = world.spawn(Place())
+    fan = world.spawn(Likes(liked))
+    world.on_despawn(Place, _boom)
+    with pytest.raises(_BoomError):
+        world.despawn(liked)
+    assert world.contains(liked)
+    assert world.sources(Likes, liked) == (fan,)
+    assert world.has(fan, Likes)
+
+
+def test_an_add_hook_may_take_a_relation_away_again() -> None:
+    world = World()
+    parent = world.spawn()
+    world.on_add(ChildOf, lambda world, ids: world.remove_batch(ids, ChildOf))
+    child = world.spawn(ChildOf(parent))
+    assert not world.has(child, ChildOf)
+    assert world.children(parent) == ()
+
+
+def test_hooks_of_a_moment_hear_only_of_those_that_still_have_an_object() -> None:
+    world, heard = World(), list[int]()
+    world.on_add(Bag, lambda world, ids: world.remove_batch(ids[:1], Bag))
+    world.on_insert(Bag, lambda _world, ids: heard.extend(ids.tolist()))
+    first, second = world.spawn(), world.spawn()
+    world.insert_batch([first, second], Bag())
+    assert heard == [second]
+
+
+def test_an_orphaning_hook_may_end_the_target_itself() -> None:
+    world = World()
+    liked = world.spawn()
+    world.spawn(Likes(liked))
+    world.on_remove(Likes, lambda world, _ids: world.despawn(liked) if world.contains(liked) else None)
+    world.despawn(liked)
+    assert not world.contains(liked)
+    assert len(world) == len(world.all_entities()) == 1
