@@ -201,11 +201,17 @@ def info_of(kind: Any) -> ComponentInfo:
         raise ComponentError(
             f"{name} is no component",
             expected="a class decorated with @component",
-            todo=f"write @component above class {name}" if isinstance(kind, type) else "pass the class itself",
+            todo=_todo(kind, name),
             component=name,
             field="",
         )
     return typing.cast(ComponentInfo, found)
+
+
+def _todo(kind: Any, name: str) -> str:
+    if not isinstance(kind, type):
+        return "pass the class itself"
+    return "" if kind.__module__ == "builtins" else f"write @component above class {name}"
 
 
 def column(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, dataclass_transform, ov
 import numpy as np
 
 from tickwright.ecs_core.component import ComponentError, component, info_of
-from tickwright.ecs_core.entity import Entity, Ids, label
+from tickwright.ecs_core.entity import Entity, Ids, label, named_twice
 from tickwright.ecs_core.errors import TickwrightError
 
 if TYPE_CHECKING:
@@ -252,6 +252,9 @@ class Relations:
             return ids
         self._world.groups(ids)
         doomed = dict.fromkeys(ids.tolist())
+        if len(doomed) < len(ids):
+            raise named_twice(ids)
+        self._world.entities.find_batch(ids)  # stale ids are refused before anyone is made an orphan
         queue = list(doomed)
         while queue:
             target = queue.pop()

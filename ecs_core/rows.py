@@ -224,7 +224,7 @@ def read_only(info: ComponentInfo, field: str) -> ReadOnlyError:
         return ReadOnlyError(
             f"'{info.name}.{info.fields[0].name}' is a relation's target",
             expected="the relation inserted anew",
-            todo=f"world.insert(entity, {info.name}(...)), or commands.insert: the target's side follows then",
+            todo=f"write {info.name}(...) by world.insert or commands.insert, so that the target's side follows",
         )
     return ReadOnlyError(
         f"'{info.name}.{field}' is read-only here",

@@ -174,10 +174,17 @@ def _term(hint: Any, where: str) -> Term:
             )
         return Term("objects", info, mut, optional)
     if origin in _FILTERS or origin is Or:
-        raise QueryError(f"the filter {hint} among the data", where=where, expected="filters after the data")
+        raise QueryError(f"the filter {_shown(hint)} among the data", where=where, expected="filters after the data")
     info = info_of(hint)
     kind = {"object": "objects", "table": "view"}.get(info.storage, "tag")
     return Term(kind, info, mut, optional)
+
+
+def _shown(hint: Any) -> str:
+    """Return a hint as it is written, without modules."""
+    names = [_shown(each) for each in typing.get_args(hint)]
+    name = getattr(typing.get_origin(hint) or hint, "__name__", str(hint))
+    return f"{name}[{', '.join(names)}]" if names else name
 
 
 def _filter(hint: Any, where: str) -> Filter:

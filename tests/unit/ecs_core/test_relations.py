@@ -16,6 +16,7 @@ from tickwright.ecs_core import (
     RelationError,
     RemovedComponents,
     StaleEntityError,
+    TickwrightError,
     Update,
     World,
     component,
@@ -328,3 +329,17 @@ def test_a_relation_needs_no_parentheses_where_nothing_else_is_said():
     first = world.spawn()
     second = world.spawn(Follows(first))
     assert world.sources(Follows, first) == (second,)
+
+
+@pytest.mark.parametrize("bad", ["twice", "stale"])
+def test_a_batch_of_despawns_that_is_refused_makes_no_orphans(bad):
+    world = World()
+    boss = world.spawn()
+    worker = world.spawn(Employs(boss))
+    gone = world.spawn()
+    world.despawn(gone)
+    before = world.digest()
+    with pytest.raises(TickwrightError, match="named twice" if bad == "twice" else "is gone"):
+        world.despawn_batch([boss, boss if bad == "twice" else gone])
+    assert world.digest() == before
+    assert world.sources(Employs, boss) == (worker,)

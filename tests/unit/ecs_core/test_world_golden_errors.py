@@ -1,0 +1,188 @@
+"""The messages of misuse of worlds, word for word, in tests/data/engine/world_errors.txt; nothing changes by any."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tickwright.ecs_core import (
+    App,
+    ChildOf,
+    Commands,
+    Entity,
+    ManualClock,
+    Mut,
+    Objects,
+    Query,
+    Symbol,
+    TickwrightError,
+    Update,
+    With,
+    World,
+    component,
+    f32,
+    i8,
+)
+
+GOLDEN = Path(__file__).resolve().parents[3] / "tests/data/engine/world_errors.txt"
+
+
+@component
+class Position:
+    x: f32 = 0.0
+    y: f32 = 0.0
+
+
+@component
+class Part:
+    level: i8 = 0
+    name: Symbol = ""
+
+
+@component
+class Needed:
+    x: f32
+
+
+@component
+class Note:
+    text: str = ""
+
+
+def other_position():
+    return component(type("Position", (), {"__module__": "elsewhere"}))()
+
+
+def conflict(app):
+    def steer(mine: Query[Mut[Position]], theirs: Query[Position]) -> None: ...
+
+    app.add_systems(Update, steer)
+
+
+def unknown(app):
+    def steer(position: Position) -> None: ...
+
+    app.add_systems(Update, steer)
+
+
+def iterating(change):
+    def misuse(app):
+        for _ in app.world.query(Position):
+            change(app.world)
+
+    return misuse
+
+
+def staged(stage):
+    def misuse(app):
+        commands = Commands(app.world)
+        stage(commands)
+        commands.apply()
+
+    return misuse
+
+
+def other_fields(app):
+    Same = component(name="Part")(type("Part", (), {"__annotations__": {"level": f32}, "level": 0.0}))
+    with App(clock=ManualClock()) as saved:
+        saved.world.spawn(Same(), Needed(1.0))
+        app.restore(saved.snapshot())
+
+
+def torn(app):
+    app.restore(app.snapshot()[:-1])
+
+
+def closed(app):
+    app.close()
+    app.post(Note())
+
+
+MISUSES = {
+    "a wrong field": lambda app: Position.columns(z=1.0),
+    "a wrong field type": lambda app: app.world.spawn(Position("left")),
+    "a number too large": lambda app: app.world.spawn(Part(200)),
+    "a wrong text": lambda app: app.world.insert(1, Part(name=3)),
+    "a wrong shape": lambda app: app.world.spawn_batch(3, Position.columns(x=np.zeros(2))),
+    "a wrong column type": lambda app: app.world.spawn_batch(2, Position.columns(x=["a", "b"])),
+    "a missing column": lambda app: app.world.insert_batch([1], Needed.columns()),
+    "a component twice": lambda app: app.world.spawn(Position(), Position()),
+    "a class": lambda app: app.world.spawn(Position),
+    "no component": lambda app: app.world.spawn(3),
+    "two of one name": lambda app: app.world.spawn(other_position()),
+    "a reserved field": lambda app: app.world.register("Bad", {"values": "f32"}),
+    "an unknown type": lambda app: app.world.register("Bad", {"x": "float"}),
+    "a name of Python's": lambda app: app.world.register("Position", {"x": "f32"}),
+    "no such name": lambda app: app.world.query_named("Positon"),
+    "a stale id": lambda app: app.world.get(2, Position),
+    "an id never given out": lambda app: app.world.insert(Entity(99), Position()),
+    "an id twice": lambda app: app.world.despawn_batch([1, 1]),
+    "ids that are none": lambda app: app.world.despawn_batch([1.5]),
+    "a component it lacks": lambda app: app.world.get(1, Note),
+    "both read and written": lambda app: app.world.query(Query[tuple[Position, Mut[Position]]]),
+    "a filter as data": lambda app: app.world.query(Query[With[Position]]),
+    "data as a filter": lambda app: app.world.query(Query[Position, Part]),
+    "columns as objects": lambda app: app.world.query(Query[Objects[Position]]),
+    "not single": lambda app: app.world.query(Query[Note]).single(),
+    "does not fit": lambda app: app.world.query(Query[Note]).get(1),
+    "without Mut": lambda app: setattr(app.world.query(Position).single(), "x", 1.0),
+    "conflicting parameters": conflict,
+    "a parameter that is no parameter": unknown,
+    "spawn while iterating": iterating(lambda world: world.spawn()),
+    "despawn while iterating": iterating(lambda world: world.despawn(1)),
+    "a parent that is gone": lambda app: app.world.spawn(ChildOf(Entity(2))),
+    "its own parent": lambda app: app.world.insert(1, ChildOf(Entity(1))),
+    "a relation's target": lambda app: setattr(app.world.get(3, ChildOf), "parent", 3),
+    "staged values that do not fit": staged(lambda commands: commands.insert(1, Position(None))),
+    "a torn snapshot": torn,
+    "other fields and unknown types": other_fields,
+    "closed": closed,
+}
+
+
+@pytest.fixture
+def app():
+    with App(clock=ManualClock()) as found:
+        world = found.world
+        world.spawn(Position(1.0), Part(1, "one"))
+        world.spawn(Position())
+        world.spawn(ChildOf(Entity(1)))
+        world.despawn(2)
+        yield found
+
+
+def message(app, misuse) -> str:
+    with pytest.raises(TickwrightError) as caught:
+        misuse(app)
+    return f"{type(caught.value).__name__}: {caught.value}"
+
+
+def test_every_misuse_reads_as_written_and_changes_nothing(app):
+    before, entities = app.world.digest(), len(app.world)
+    written = ""
+    for name, misuse in MISUSES.items():
+        written += f"# {name}\n{message(app, misuse)}\n"
+        assert app.world.digest() == before, name
+        assert len(app.world) == entities, name
+    assert app.world.spawn() & 0xFFFFFFFF in (2, 4)
+    assert written == GOLDEN.read_text()
+
+
+def test_a_world_goes_on_after_any_misuse():
+    for name, misuse in MISUSES.items():
+        if name == "closed":
+            continue
+        with App(clock=ManualClock()) as app:
+            app.world.spawn(Position(1.0), Part(1, "one"))
+            app.world.spawn(Position())
+            app.world.spawn(ChildOf(Entity(1)))
+            app.world.despawn(2)
+            message(app, misuse)
+            one = app.world.spawn(Position(4.0))
+            assert app.world.get(one, Position).x == 4.0, name
+            app.update()
+
+
+def test_a_world_of_its_own_refuses_alike():
+    with pytest.raises(TickwrightError, match="no field 'z'"):
+        World().spawn_batch(1, Position.columns(z=1))
