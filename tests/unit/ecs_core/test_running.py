@@ -18,6 +18,8 @@ from tickwright.ecs_core import (
     Kernel,
     Local,
     ManualClock,
+    Mut,
+    Query,
     Recorder,
     RecorderError,
     Res,
@@ -31,7 +33,9 @@ from tickwright.ecs_core import (
     all_of,
     any_of,
     chain,
+    component,
     every_n_ticks,
+    f32,
     kernel,
     not_,
     on_event,
@@ -39,6 +43,12 @@ from tickwright.ecs_core import (
     resource_exists,
     run_once,
 )
+
+
+@component
+class Body:
+    x: f32 = 0.0
+    v: f32 = 0.0
 
 
 class Ping:
@@ -305,6 +315,27 @@ def test_a_kernel_equals_its_row_function(jit):
     assert Kernel(add, jit=jit)(xs, 1.0, out=out) is out
     assert out.tolist() == (xs + 2).tolist()
     assert clamped(xs[:0], 0.0, 1.0).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    "jit", [pytest.param(True, marks=pytest.mark.skipif(not HAS_NUMBA, reason="the extra [jit] is missing")), False]
+)
+def test_a_kernel_runs_over_the_columns_of_a_world(jit):
+    world = World()
+    ids = world.spawn_batch(100, Body.columns(x=np.linspace(0, 1, 100), v=np.linspace(-1, 1, 100)))
+
+    def bounce(x, v, dt):
+        there = x + v * dt
+        return -there if there < 0 else there
+
+    step = Kernel(bounce, jit=jit)
+    for body in world.query(Query[Body]):  # read-only columns will do as inputs
+        expected = [bounce(x, v, 0.5) for x, v in zip(body.x.tolist(), body.v.tolist(), strict=True)]
+        assert np.allclose(step(body.x, body.v, 0.5), expected)
+    for body in world.query(Query[Mut[Body]]):
+        step(body.x, body.v, 0.5, out=body.x)
+    assert np.allclose(world.get_batch(ids, Body).x, expected)
+    assert world.get_batch(ids, Body).x.dtype == np.float32
 
 
 def test_a_kernel_keeps_its_name():
