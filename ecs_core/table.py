@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -281,12 +281,3 @@ class Table:
         else:
             self.presence[word, rows] &= ~mask
         self.touch()
-
-    def bits_in(self, rows: NDArray[Any]) -> Iterable[int]:
-        """Yield the presence bits that any of the rows has."""
-        for word in range(len(self.presence)):
-            union = int(np.bitwise_or.reduce(self.presence[word, rows])) if len(rows) else 0
-            while union:
-                low = union & -union
-                yield word * 64 + low.bit_length() - 1
-                union ^= low

@@ -12,7 +12,10 @@ from tickwright.ecs_core import (
     ComponentError,
     Entity,
     ManualClock,
+    Mut,
     On,
+    Query,
+    ReadOnlyError,
     RelationError,
     RemovedComponents,
     StaleEntityError,
@@ -343,3 +346,27 @@ def test_a_batch_of_despawns_that_is_refused_makes_no_orphans(bad):
         world.despawn_batch([boss, boss if bad == "twice" else gone])
     assert world.digest() == before
     assert world.sources(Employs, boss) == (worker,)
+
+
+def test_a_relations_target_is_written_by_inserting_it_anew():
+    world = World()
+    one, other = world.spawn(), world.spawn()
+    child, worker = world.spawn(ChildOf(one)), world.spawn(Employs(one, wage=1.0))
+    with pytest.raises(ReadOnlyError, match="a relation's target"):
+        world.get(child, ChildOf).parent = other
+    for relation_ in world.query(Query[Mut[ChildOf]]):
+        assert relation_.parent.tolist() == [one]
+        with pytest.raises(ReadOnlyError, match="a relation's target"):
+            relation_.parent = other
+        with pytest.raises(ValueError, match="read-only"):
+            relation_.parent[0] = other
+        with pytest.raises(ReadOnlyError, match="a relation's target"):
+            relation_.values[0] = other
+        with pytest.raises(ReadOnlyError, match="a relation's target"):
+            relation_.set_if_changed(parent=other)
+    for employs in world.query(Query[Mut[Employs]]):
+        employs.wage += 1.0
+    world.get(worker, Employs).wage += 1.0
+    assert world.get(worker, Employs) == Employs(one, 3.0)
+    assert world.children(one) == (child,)
+    assert world.children(other) == ()
