@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import functools
-import logging
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 
 import anyio
@@ -13,8 +12,7 @@ import sniffio
 
 __all__ = ["EventLoop", "current_loop", "soon_caller"]
 
-_LOG = logging.getLogger("tickwright.tasks")
-_Run = Callable[[], Awaitable[None]]
+_Run = Callable[[], Coroutine[Any, Any, None]]
 
 
 class EventLoop(Protocol):
@@ -80,7 +78,7 @@ class _Asyncio:
         return self._loop.call_soon_threadsafe(call)
 
     def spawn(self, run: _Run, name: str) -> None:
-        self._loop.create_task(_reported(run, name), name=name)
+        self._loop.create_task(run(), name=name)
 
     def breathe(self) -> Awaitable[None]:
         return self._sleep(0)
@@ -122,13 +120,6 @@ class _Trio:
 def _scope_type(library: str) -> Callable[[], anyio.CancelScope]:  # noqa: ARG001  # what it is kept by
     """Return the backend's own class of cancel scopes, which need not look for their backend; from inside of it."""
     return type(anyio.CancelScope())
-
-
-async def _reported(run: _Run, name: str) -> None:
-    try:
-        await run()
-    except Exception:
-        _LOG.exception("task %s ended badly", name)
 
 
 def current_loop() -> EventLoop | None:

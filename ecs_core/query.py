@@ -129,11 +129,12 @@ class Query(Generic[D, *Fs]):
         tables = self.world.tables
         if self._restores != self.world.restores:  # the world has other tables now
             self._matches, self._seen, self._restores = [], 0, self.world.restores
-        for table in tables[self._seen :]:
-            match = Match.of(cast("Query[Any]", self), table)
-            if match is not None:
-                self._matches.append(match)
-        self._seen = len(tables)
+        if self._seen != len(tables):
+            for table in tables[self._seen :]:
+                match = Match.of(cast("Query[Any]", self), table)
+                if match is not None:
+                    self._matches.append(match)
+            self._seen = len(tables)
         return self._matches
 
     # -- asking --------------------------------------------------------------------------------

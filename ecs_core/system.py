@@ -157,6 +157,9 @@ class System:
         if len(fetches) == 2:
             one, two = fetches
             return lambda: fn(one(), two())
+        if len(fetches) == 3:
+            first, second, third = fetches
+            return lambda: fn(first(), second(), third())
         return lambda: fn(*[fetch() for fetch in fetches])
 
     def _build_pipe(self) -> Callable[[], Any]:

@@ -7,7 +7,7 @@ portal thread that starts with the first task. A task never touches the world: i
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -241,7 +241,7 @@ class Tasks:
                 todo="await app.pump_until(...) or app.run_async(...) instead",
             )
 
-    def _spawn(self, task: Task, run: Callable[[], Awaitable[None]]) -> None:
+    def _spawn(self, task: Task, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
         loop = self._find_loop() if self._on_loop else None
         if loop is not None:
             self._loop_tasks.add(task.id)

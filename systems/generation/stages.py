@@ -28,7 +28,7 @@ def collect(board: ResMut[Board], rng: Res[Rng], emitted: EventReader[Emitted]) 
         for each in emitted.read():
             if isinstance(each.event, CustomEvent):
                 hear(board, each.event)
-    else:
+    elif emitted:
         emitted.clear()
     collect_answers(board, rng.random)
 

@@ -76,6 +76,8 @@ def tell_before(world: World) -> None:
     hooks.rows.settle()
     events = hooks.drain(EventTiming.BEFORE)
     hooks.rounds.begin(world.resource(Time).tick)
+    if not events:
+        return
     hooks.rounds.note(events)
 
     def decide(event: HookEvent) -> None:
@@ -89,6 +91,8 @@ def tell_after(world: World) -> None:
     """Tell of the queued after-events; what their handlers queue waits for the next round."""
     hooks = world.resource(Hooks)
     events = hooks.drain(EventTiming.AFTER)
+    if not events:
+        return
     hooks.rounds.note(events)
     _each(events, hooks.dispatch_event)
 
