@@ -271,9 +271,9 @@ class Board:
             step.started_ms = step.ended_ms
         step.attempt = None  # a task that goes on regardless changes nothing any more
         self.entities.touch(step)
-        if status is not Status.SKIPPED:
+        if status is not Status.SKIPPED and self.hears(PipelineStepFinished):
             self.tell(
-                run, PipelineStepFinished, step=step.node.id, status=status.name.lower(),
+                run, PipelineStepFinished, step=step.node.id, status=status.label,
                 tokens_used=step.usage.total, branch=step.branch,
             )  # fmt: skip
 
@@ -344,10 +344,14 @@ class Board:
 
     def tell(self, run: Run, kind: type[HookEvent], **fields: Any) -> None:
         """Queue an event of a run, if anybody subscribed to its kind."""
-        dispatcher = self.world.get_resource(Dispatcher)  # type: ignore[type-abstract]
-        if dispatcher is not None and dispatcher.hears(kind.event_name):
+        if self.hears(kind):
             event = kind(pipeline=run.pipeline.id, run=run.id, **fields)
             emit(self.world, event, owner=run.pipeline.owner)
+
+    def hears(self, kind: type[HookEvent]) -> bool:
+        """Return whether anybody subscribed to a kind of events."""
+        dispatcher = self.world.get_resource(Dispatcher)  # type: ignore[type-abstract]
+        return dispatcher is not None and dispatcher.hears(kind.event_name)
 
     def report(self, run: Run, what: str, error: Exception) -> None:
         """Log a handler's failure that does not end its run."""

@@ -96,7 +96,7 @@ class Step:
             result=text.result or partial,
             tokens_used=self.usage.total,
             duration_ms=spent,
-            status=self.status.name.lower(),
+            status=self.status.label,
             results=self.results if self.status is Status.DONE else [],
             error=text.error,
             attempts=self.attempts,
@@ -113,7 +113,7 @@ class Step:
 
     def __repr__(self) -> str:
         branch = f"[{self.branch}]" if self.branch >= 0 else ""
-        return f"Step({self.node.id}{branch}, {self.status.name.lower()})"
+        return f"Step({self.node.id}{branch}, {self.status.label})"
 
 
 class Run:
@@ -190,7 +190,7 @@ class Run:
             total_tokens_used=self.usage.total,
             duration_ms=max(0, ended - self.asked_ms),
             run=self.id,
-            status=self.status.name.lower(),
+            status=self.status.label,
             error="" if self.error is None else str(self.error),
             usage=self.usage,
             cost=self.cost,
@@ -211,4 +211,4 @@ class Run:
             self.errors.append(error)
 
     def __repr__(self) -> str:
-        return f"Run({self.id}, {self.pipeline.id!r}, {self.status.name.lower()}, {self.left} steps left)"
+        return f"Run({self.id}, {self.pipeline.id!r}, {self.status.label}, {self.left} steps left)"

@@ -19,9 +19,11 @@ class Status(IntEnum):
 
     Attributes:
         ended: whether nothing more happens to it.
+        label: its name in results and events.
     """
 
     ended: bool
+    label: str
     PENDING = 0
     READY = 1
     RUNNING = 2
@@ -32,7 +34,7 @@ class Status(IntEnum):
     SKIPPED = 7
 
     def __init__(self, number: int) -> None:
-        self.ended = number >= 4
+        self.ended, self.label = number >= 4, self._name_.lower()
 
 
 class RunStatus(IntEnum):
@@ -40,9 +42,11 @@ class RunStatus(IntEnum):
 
     Attributes:
         ended: whether it has come to its end.
+        label: its name in results.
     """
 
     ended: bool
+    label: str
     RUNNING = 0
     WAITING = 1
     DONE = 2
@@ -50,7 +54,7 @@ class RunStatus(IntEnum):
     CANCELLED = 4
 
     def __init__(self, number: int) -> None:
-        self.ended = number >= 2
+        self.ended, self.label = number >= 2, self._name_.lower()
 
 
 class StepResult(msgspec.Struct, frozen=True, kw_only=True):
