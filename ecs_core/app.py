@@ -409,7 +409,7 @@ class App:
         if self.ticker.closed:
             return
         errors = self._plugins.clean_up()
-        self.ticker.closed = True
+        self.ticker.closed = self.world.closed = True
         self.tasks.close()
         for end in self._at_close:
             end()

@@ -220,7 +220,7 @@ class Entities:
 def label(entity: int) -> str:
     """Return an id as people read it: `index` or `index v generation`."""
     index, generation = entity & _INDEX, entity >> _SHIFT
-    return f"{index}v{generation}" if generation else str(index)
+    return f"{index}v{generation}" if generation > 0 else str(entity)
 
 
 def is_run(numbers: NDArray[Any]) -> bool:

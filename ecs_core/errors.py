@@ -7,7 +7,7 @@ TickwrightError
 
 from __future__ import annotations
 
-__all__ = ["TickwrightError"]
+__all__ = ["AppClosedError", "TickwrightError"]
 
 
 class TickwrightError(Exception):
@@ -46,3 +46,7 @@ class TickwrightError(Exception):
         if self.todo:
             text += f". {self.todo[0].upper()}{self.todo[1:]}"
         return text
+
+
+class AppClosedError(TickwrightError):
+    """Use after close."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tickwright.ecs_core.entity import Ids, StaleEntityError, label
-from tickwright.ecs_core.errors import TickwrightError
+from tickwright.ecs_core.errors import AppClosedError, TickwrightError
 from tickwright.ecs_core.lifecycle import Lifecycle, Moment
 from tickwright.ecs_core.objects import ObjectStore
 from tickwright.ecs_core.preparing import Preparing, Values
@@ -46,11 +46,14 @@ class Storage(Preparing):
         self.lifecycle = Lifecycle()
         self.structural_changes = 0
         self.iterating = 0
+        self.closed = False
         self.shifts = 0  # how often rows left a table: what anyone holds by row is to be looked up again
         self.live: dict[type[Any], dict[int, Any]] = {}
 
     def check_free(self, what: str) -> None:
-        """Raise while a query is being iterated."""
+        """Raise while a query is being iterated, and after close."""
+        if self.closed:
+            raise AppClosedError(f"{what} in the world of a closed app", expected="use before close()")
         if self.iterating:
             raise StructuralChangeError(
                 f"{what} while a query is being iterated",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from tickwright.ecs_core.errors import TickwrightError
+from tickwright.ecs_core.errors import AppClosedError, TickwrightError
 from tickwright.ecs_core.schedule.labels import Last, PostUpdate, Startup, Update
 from tickwright.ecs_core.time import FixedTime
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tickwright.ecs_core.app import App
     from tickwright.ecs_core.schedule.executor import Runner
 
-__all__ = ["AppClosedError", "TickError", "Ticker"]
+__all__ = ["TickError", "Ticker"]
 
 
 _REST = (Update.name, PostUpdate.name, Last.name)
@@ -21,10 +21,6 @@ _REST = (Update.name, PostUpdate.name, Last.name)
 
 class TickError(TickwrightError):
     """A tick inside a tick, or from another thread."""
-
-
-class AppClosedError(TickwrightError):
-    """Use after close."""
 
 
 class Ticker:

@@ -4,6 +4,7 @@ import pytest
 
 from tickwright.ecs_core import (
     App,
+    AppClosedError,
     Changed,
     ComponentError,
     Entity,
@@ -13,6 +14,7 @@ from tickwright.ecs_core import (
     Objects,
     Query,
     ReadOnlyError,
+    StaleEntityError,
     SystemClock,
     SystemRunError,
     TickwrightError,
@@ -91,6 +93,26 @@ def test_set_if_changed_finds_the_rows_of_runs_and_of_scattered_ones():
         assert position.set_if_changed(x=2.0) == 50
     found = world.get_batch(ids, Position).x.tolist()
     assert found == [0.0] * 100 + [1.0, 2.0] * 50 + [0.0] * 100
+
+
+def test_a_closed_apps_world_can_be_read_and_not_changed():
+    app = App(clock=ManualClock())
+    entity = app.world.spawn(Position(1, 2))
+    app.close()
+    assert app.world.get(entity, Position) == Position(1, 2)
+    for change in (
+        lambda: app.world.spawn(Position()),
+        lambda: app.world.insert(entity, Name("a")),
+        lambda: app.world.despawn(entity),
+    ):
+        with pytest.raises(AppClosedError, match="closed app"):
+            change()
+    assert len(app.world) == 1
+
+
+def test_a_negative_id_is_named_as_it_was_given():
+    with pytest.raises(StaleEntityError, match="there was never an entity -1"):
+        World().despawn(-1)
 
 
 def test_objects_taken_with_mut_are_changed_at_every_run():
