@@ -7,9 +7,10 @@ order in which they were staged, and ten thousand of them are a handful of colum
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
@@ -338,7 +339,7 @@ class Commands:
         """Turn a group's instances into columns."""
         if group.batch is not None:
             return group, *group.batch
-        ids = np.array(group.ids, np.uint64)
+        ids = self._ids(group.ids)
         for kind in group.kinds if group.operation == "remove" else ():
             info_of(kind)
         if group.operation not in ("spawn", "insert"):
@@ -346,6 +347,14 @@ class Commands:
         group.absorb()
         pairs = zip(group.infos, group.values, strict=True)
         return group, ids, [self._values(info, values) for info, values in pairs]
+
+    def _ids(self, staged: list[int]) -> Ids:
+        """Return staged ids as uint64; `array` refuses what is no id, where NumPy would cut off fractions."""
+        try:
+            return np.array(array("Q", staged), np.uint64)
+        except (TypeError, ValueError, OverflowError):
+            alive = self._world.entities
+            raise next(alive.stale(each) for each in staged if not _is_number(each)) from None
 
     def _values(self, info: ComponentInfo, values: list[list[Any]]) -> Values:
         number = self._world.components.usable(info.kind)
@@ -412,6 +421,10 @@ class Commands:
             for each in values
         ]
         return ids[alive], kept
+
+
+def _is_number(entity: Any) -> bool:
+    return isinstance(entity, SupportsIndex) and 0 <= int(entity) < 2**64
 
 
 def _distinct(ids: Any) -> Ids:

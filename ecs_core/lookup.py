@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,10 +139,10 @@ class Lookup(Storage):
         filters = {"with_": with_, "without": without, "added": added, "changed": changed}
         return self.query(*named_terms(self.components, data, filters))
 
-    def describe(self, entity: int) -> str:
+    def describe(self, entity: Any) -> str:
         """Return an entity with all it has, as people read it."""
         if not self.entities.contains(entity):
-            return f"Entity({label(int(entity))}): gone"
+            return f"Entity({label(int(entity)) if isinstance(entity, SupportsIndex) else repr(entity)}): gone"
         number, row = self.entities.find(entity)
         names = self.component_names(self.tables[number], row)
         has = [repr(self.get(entity, self.components.require(name))) for name in names]

@@ -176,23 +176,26 @@ class Match:
             for start, end in zip(starts.tolist(), ends, strict=True):
                 yield self._make(slice(int(index[start]), int(index[end - 1]) + 1))
             return
-        chunk = self._make(index)
+        written: set[int] = set()
+        chunk = self._make(index, written=written)
         try:
             yield chunk
         finally:  # also when the loop is left early: what was written before holds, as it does in a slice
-            self._write_back(chunk if self.query.many else (chunk,), index)
+            if written:
+                self._write_back(chunk if self.query.many else (chunk,), index, written)
 
-    def _write_back(self, values: tuple[Any, ...], index: NDArray[np.intp]) -> None:
+    def _write_back(self, values: tuple[Any, ...], index: NDArray[np.intp], written: set[int]) -> None:
         for term, value in zip(self.query.terms, values, strict=True):
             if term.mut and term.kind == "view" and value is not None and term.info is not None:
                 number = self.query.world.components.numbers[term.info.kind]
-                term.info.rows.scatter(value, self.table.columns[number], index)
+                if number in written:  # others may have been written in the loop by another way
+                    term.info.rows.scatter(value, self.table.columns[number], index)
 
-    def _make(self, rows: Rows, *, whole: bool = False) -> Any:
-        values = tuple(self._value(term, rows, whole=whole) for term in self.query.terms)
+    def _make(self, rows: Rows, *, whole: bool = False, written: set[int] | None = None) -> Any:
+        values = tuple(self._value(term, rows, whole=whole, written=written) for term in self.query.terms)
         return values if self.query.many else values[0]
 
-    def _value(self, term: Term, rows: Rows, *, whole: bool) -> Any:
+    def _value(self, term: Term, rows: Rows, *, whole: bool, written: set[int] | None) -> Any:
         table = self.table
         if term.kind == "entity":
             return table.current_ids if whole else table.current_ids[rows]
@@ -208,6 +211,8 @@ class Match:
             return term.info.kind()
         column = table.columns[number]
         mark = self._marker(column.changed, None if whole else rows) if term.mut else None
+        if mark is not None and written is not None:
+            mark = _noting(mark, written, number)
         made = term.info.rows
         return made.part(column, rows, mark) if isinstance(rows, slice) else made.gathered(column, rows, mark)
 
@@ -261,6 +266,21 @@ class Match:
         if term.kind == "view":
             return term.info.rows.bind(origin, entity, table, row, writable=term.mut)
         return world.objects.get(entity, term.info.kind) if term.kind == "objects" else term.info.kind()
+
+
+def _noting(marks: Marks, written: set[int], number: int) -> Marks:
+    """Return marks that also note which component was written."""
+    mark, touch = marks
+
+    def mark_and_note() -> None:
+        written.add(number)
+        mark()
+
+    def touch_and_note(places: NDArray[np.intp]) -> None:
+        written.add(number)
+        touch(places)
+
+    return mark_and_note, touch_and_note
 
 
 def _constant(each: Filter, table: Table) -> bool | None:

@@ -154,9 +154,11 @@ def _cast(value: Any, field: FieldInfo) -> NDArray[Any]:
 def _check_numbers(world: HasSymbols, info: ComponentInfo, field: FieldInfo, values: NDArray[Any]) -> None:
     """Raise ComponentError for numbers that stand for no text, or for no member of the enum."""
     if field.enum_type is not None:
-        good = np.isin(values, [each.value for each in field.enum_type])
-    else:
-        good = (values >= 0) & (values < len(world.symbols))
+        listed = np.isin(values, [each.value for each in field.enum_type])
+        for each in np.unique(values[~listed]).tolist():  # flags have combinations that are not listed
+            plain_value(world, info, field, each)
+        return
+    good = (values >= 0) & (values < len(world.symbols))
     if not good.all():
         raise bad_value(info, field, values[~good].flat[0].item())
 

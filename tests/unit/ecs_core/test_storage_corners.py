@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import field
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tickwright import App, Changed, ChildOf, Commands, Entity, Mut, Query, Startup, Update, World, component, f32
+from tickwright import App, Changed, ChildOf, Commands, Entity, Mut, Query, Startup, Update, With, World, component, f32
 from tickwright.ecs_core.component import ComponentError
 from tickwright.ecs_core.entity import StaleEntityError
 from tickwright.ecs_core.relations import Children, relation
@@ -24,6 +25,22 @@ class Place:
 @component
 class Speed:
     dx: f32 = 0.0
+
+
+@component(storage="sparse")
+class Lit: ...
+
+
+class Flags(enum.IntFlag, boundary=enum.STRICT):
+    """Members that may be combined."""
+
+    A = 1
+    B = 2
+
+
+@component
+class Marked:
+    flags: Flags = Flags.A
 
 
 @component
@@ -325,3 +342,62 @@ def test_an_orphaning_hook_may_end_the_target_itself() -> None:
     world.despawn(liked)
     assert not world.contains(liked)
     assert len(world) == len(world.all_entities()) == 1
+
+
+# -- loops over scattered rows ---------------------------------------------------------------------
+
+
+def _scattered() -> tuple[World, Any]:
+    world = World()
+    ids = world.spawn_batch(20, Place(), Speed())
+    for each in ids[::2].tolist():
+        world.insert(each, Lit())
+    return world, ids
+
+
+def test_a_loop_over_scattered_rows_writes_back_only_what_it_wrote() -> None:
+    world, ids = _scattered()
+    for _place, speed in world.query(Query[tuple[Mut[Place], Mut[Speed]], With[Lit]]):
+        world.get(int(ids[0]), Place).x = 7.0
+        speed.dx = 1.0
+    assert world.get(int(ids[0]), Place).x == 7.0
+    assert world.get_batch(ids, Speed).dx.sum() == 10.0
+
+
+def test_an_inner_loop_over_the_same_scattered_rows_keeps_its_writes() -> None:
+    world, ids = _scattered()
+    places = world.query(Query[Mut[Place], With[Lit]])
+    for _ in places:
+        for inner in places:
+            assert inner.set_if_changed(x=2.0) == 10
+    assert world.get_batch(ids, Place).x.sum() == 20.0
+
+
+# -- odd values ------------------------------------------------------------------------------------
+
+
+def test_combined_flags_fit_as_arrays_too() -> None:
+    world = World()
+    one = world.spawn(Marked(Flags.A | Flags.B))
+    two = world.spawn_batch(1, Marked.columns(flags=np.array([3], np.int32)))
+    assert world.get(one, Marked) == world.get(int(two[0]), Marked)
+    with pytest.raises(ComponentError, match="-9"):
+        world.spawn_batch(1, Marked.columns(flags=np.array([-9], np.int32)))
+
+
+@pytest.mark.parametrize("odd", [-1, 1.5, "x", None, 2**64])
+def test_what_is_no_id_is_a_typed_error_and_touches_nobody(odd: Any) -> None:
+    world = World()
+    entity = world.spawn(Place())
+    assert "gone" in world.describe(odd)
+    for stage in (
+        lambda commands: commands.despawn(odd),
+        lambda commands: commands.remove(odd, Place),
+        lambda commands: commands.insert(odd, Place(2.0)),
+    ):
+        commands = Commands(world)
+        commands.insert(entity, Place(9.0))
+        stage(commands)
+        with pytest.raises(StaleEntityError):
+            commands.apply()
+    assert world.get(entity, Place).x == 0.0
