@@ -12,6 +12,7 @@ __all__ = ["build", "pack", "plain", "type_name", "unpack"]
 
 _KNOWN = (msgspec.Struct, dict, list, str, int, float, bytes)
 _ODD_TEXT = 1  # text with lone surrogates, as bytes that were no UTF-8 are read; MessagePack has no form for it
+_ODD_KEYS = 2  # a dict with such a key, as pairs: an extension cannot be a key
 
 
 def type_name(kind: Any) -> str:
@@ -49,7 +50,7 @@ def pack(value: Any, *, ordered: bool = False) -> bytes:
     try:
         return msgspec.msgpack.encode(value, order=order)
     except UnicodeEncodeError:
-        return msgspec.msgpack.encode(_without_surrogates(value), order=order)
+        return msgspec.msgpack.encode(_without_surrogates(value, ordered=ordered), order=order)
 
 
 def unpack(data: Any, kind: Any = Any) -> Any:
@@ -68,7 +69,7 @@ def _ask(value: Any) -> Any:
     return ask()
 
 
-def _without_surrogates(value: Any) -> Any:
+def _without_surrogates(value: Any, *, ordered: bool) -> Any:
     if isinstance(value, str):
         try:
             value.encode()
@@ -76,13 +77,21 @@ def _without_surrogates(value: Any) -> Any:
             return msgspec.msgpack.Ext(_ODD_TEXT, value.encode("utf-8", "surrogatepass"))
         return value
     if isinstance(value, dict):
-        return {_without_surrogates(key): _without_surrogates(each) for key, each in value.items()}
+        if any(_without_surrogates(key, ordered=ordered) is not key for key in value if isinstance(key, str)):
+            pairs = sorted(value.items(), key=lambda pair: str(pair[0])) if ordered else value.items()
+            return msgspec.msgpack.Ext(_ODD_KEYS, pack([list(pair) for pair in pairs], ordered=ordered))
+        return {
+            _without_surrogates(key, ordered=ordered): _without_surrogates(each, ordered=ordered)
+            for key, each in value.items()
+        }
     if isinstance(value, list | tuple):
-        return [_without_surrogates(each) for each in value]
+        return [_without_surrogates(each, ordered=ordered) for each in value]
     return value
 
 
-def _text(code: int, data: memoryview) -> str:
+def _text(code: int, data: memoryview) -> Any:
+    if code == _ODD_KEYS:
+        return dict(unpack(data))
     if code != _ODD_TEXT:
         raise ValueError(f"unknown extension {code}")
     return bytes(data).decode("utf-8", "surrogatepass")

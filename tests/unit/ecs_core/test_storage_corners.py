@@ -12,6 +12,7 @@ import pytest
 from tickwright import App, Changed, ChildOf, Commands, Entity, Mut, Query, Startup, Update, With, World, component, f32
 from tickwright.ecs_core.component import ComponentError
 from tickwright.ecs_core.entity import StaleEntityError
+from tickwright.ecs_core.plain import pack, unpack
 from tickwright.ecs_core.relations import Children, relation
 from tickwright.ecs_core.storage import StructuralChangeError
 from tickwright.ecs_core.ticks import Ticks
@@ -401,3 +402,9 @@ def test_what_is_no_id_is_a_typed_error_and_touches_nobody(odd: Any) -> None:
         with pytest.raises(StaleEntityError):
             commands.apply()
     assert world.get(entity, Place).x == 0.0
+
+
+def test_a_dict_whose_keys_were_no_utf8_is_packed() -> None:
+    odd = {"\udc80": {"b\udcff": [1]}, "a": None}
+    assert list(unpack(pack(odd)).items()) == list(odd.items())
+    assert pack(odd, ordered=True) == pack(dict(reversed(odd.items())), ordered=True)
