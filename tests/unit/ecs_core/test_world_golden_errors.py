@@ -161,10 +161,11 @@ def test_every_misuse_reads_as_written_and_changes_nothing(app):
     before, entities = app.world.digest(), len(app.world)
     written = ""
     for name, misuse in MISUSES.items():
+        if name == "closed":  # the last one: no index was lost by those before it
+            assert app.world.entities.reserve() & 0xFFFFFFFF in (2, 4)
         written += f"# {name}\n{message(app, misuse)}\n"
         assert app.world.digest() == before, name
         assert len(app.world) == entities, name
-    assert app.world.spawn() & 0xFFFFFFFF in (2, 4)
     assert written == GOLDEN.read_text()
 
 
