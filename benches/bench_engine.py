@@ -125,8 +125,8 @@ def _systems(many: int) -> list[Case | Gauge]:
             "engine/dense_system",
             10_000,
             [
-                Subject("tickwright", lambda: _dense(10_000), inner=20),
-                Subject("esper", lambda: _esper_dense(10_000)),
+                Subject("tickwright", lambda: _dense(10_000), inner=200),
+                Subject("esper", lambda: _esper_dense(10_000), inner=4),
                 Subject("tcod-ecs", lambda: tcod_steps(10_000)),
                 Subject("snecs", lambda: snecs_steps(10_000)),
             ],
@@ -143,7 +143,7 @@ def _systems(many: int) -> list[Case | Gauge]:
         Case(
             "engine/26_tables_of_20",
             520,
-            [Subject("tickwright", _fragmented, inner=20), Subject("esper", _esper_fragmented, inner=20)],
+            [Subject("tickwright", _fragmented, inner=100), Subject("esper", _esper_fragmented, inner=100)],
             required={"esper": 1 / 1.5},
             wanted={"esper": 1},
         ),
@@ -233,7 +233,7 @@ def _coming_and_going() -> list[Case | Gauge]:
         Case(
             "engine/insert_remove_batch",
             20_000,
-            [Subject("tickwright", _insert_batch, inner=5), Subject("esper", _esper_add_remove)],
+            [Subject("tickwright", _insert_batch, inner=20), Subject("esper", _esper_add_remove)],
             required={"esper": 50},
             wanted={"esper": 100},
         ),
@@ -357,7 +357,7 @@ def _looking_up() -> list[Case | Gauge]:
         Case(
             "engine/get_batch",
             size,
-            [Subject("tickwright", lambda: _get_batch(size)), Subject("esper", lambda: _esper_get(size))],
+            [Subject("tickwright", lambda: _get_batch(size), inner=10), Subject("esper", lambda: _esper_get(size))],
             required={"esper": 50},
         ),
     ]

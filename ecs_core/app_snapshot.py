@@ -1,9 +1,9 @@
 """An app's state as bytes: sections for clock, random streams, states, resources, queues and whatever is added.
 
-Layout: magic, version, header length, header (msgpack: name, size and CRC-32 of each section), header CRC, bodies.
-Values are msgpack, columns raw buffers; never pickle. Types come from the app that restores: what the data names and
-the app does not know is one error that lists it all. A failed restore changes nothing. Queues of event types with
-`transient = True` are left out.
+Layout: magic, version, header length, header, header CRC, bodies; the header (msgpack) has the name of each section,
+and size and CRC-32 of its chunks. Values are msgpack, columns raw buffers; never pickle. Types come from the app that
+restores: what the data names and the app does not know is one error that lists it all. A failed restore changes
+nothing. Queues of event types with `transient = True` are left out.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from tickwright.ecs_core.checksum import checks_hold, checksums
 from tickwright.ecs_core.clock import ManualClock
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.events import EventBatch, EventQueue
@@ -59,15 +60,12 @@ class Section:
 
 def snapshot(app: App) -> bytes:
     """Return the app's state."""
-    names: list[tuple[str, int, int]] = []
+    names: list[tuple[str, list[tuple[int, int]]]] = []
     buffers: list[bytes | memoryview] = []
     for section in _sections(app):
         saved = section.save()
         parts = [saved] if isinstance(saved, bytes) else list(saved)
-        crc, size = 0, 0
-        for part in parts:
-            crc, size = zlib.crc32(part, crc), size + len(part)
-        names.append((section.name, size, crc))
+        names.append((section.name, checksums(parts)))
         buffers += parts
     header = msgspec.msgpack.encode(names)
     head = _HEAD.pack(_MAGIC, _VERSION, len(header)) + header + _CRC.pack(zlib.crc32(header))
@@ -120,9 +118,11 @@ def _bodies(data: bytes) -> dict[str, memoryview]:
     if len(data) < start + _CRC.size or _CRC.unpack_from(data, start)[0] != zlib.crc32(data[_HEAD.size : start]):
         raise torn
     position, bodies, whole = start + _CRC.size, dict[str, memoryview](), memoryview(data)
-    for name, length, crc in msgspec.msgpack.decode(data[_HEAD.size : start], type=list[tuple[str, int, int]]):
+    header = msgspec.msgpack.decode(data[_HEAD.size : start], type=list[tuple[str, list[tuple[int, int]]]])
+    for name, checks in header:
+        length = sum(size for size, _ in checks)
         body = whole[position : position + length]
-        if len(body) != length or zlib.crc32(body) != crc:
+        if not checks_hold(body, checks):
             torn.add_note(f"in section {name}")
             raise torn
         bodies[name] = body

@@ -33,6 +33,8 @@ class Values:
 
     def own(self) -> Values:
         """Return the same with copies of columns that look into other arrays, as chunks of tables do."""
+        if all(each.base is None or not each.ndim for each in self.columns):
+            return self
         columns = [each if each.base is None else each.copy() for each in self.columns]
         return replace(self, columns=columns)
 

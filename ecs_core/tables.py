@@ -15,6 +15,7 @@ from tickwright.ecs_core.table import Stamp, Table
 __all__ = ["Rows", "Tables", "as_rows"]
 
 Rows = NDArray[Any] | slice
+_INDEX = np.uint64(0xFFFFFFFF)
 
 
 class Tables:
@@ -71,6 +72,10 @@ class Tables:
         """
         if (run := self._as_table_rows(ids)) is not None:
             return [(*run, slice(None))]
+        if (scattered := self._in_one_table(ids)) is not None:
+            if distinct:
+                self._check_distinct(scattered[1], ids)
+            return [(*scattered, slice(None))]
         numbers, rows = self.entities.find_batch(ids)
         first = int(numbers[0]) if len(ids) else 0
         found: list[tuple[Table, Rows, Rows]]
@@ -96,6 +101,16 @@ class Tables:
         if stop > table.count or not np.array_equal(table.ids[row:stop], ids):
             return None
         return table, slice(row, stop)
+
+    def _in_one_table(self, ids: Ids) -> tuple[Table, NDArray[np.int32]] | None:
+        """Return (table, rows) of ids that all stand in one table: the ids found in the rows prove it."""
+        if not len(ids) or not self.entities.contains(int(ids[0])):
+            return None
+        table = self.tables[self.entities.find(int(ids[0]))[0]]
+        rows = self.entities.row.take((ids & _INDEX).view(np.int64), mode="clip")
+        if int(rows.max()) >= table.count or not np.array_equal(table.ids.take(rows), ids):
+            return None
+        return table, rows
 
     @staticmethod
     def _check_distinct(rows: Rows, ids: Ids) -> None:
