@@ -179,6 +179,8 @@ class FlowManager:
         store = self._store
         if store.stepping:
             raise ReentrantSendError("send inside a macrostep", todo="use ctx.send, which delivers after the commit")
+        if type(action) is not str:
+            raise FlowError(f"an action is a str, not {action!r:.60}", where="flows.send", expected="a name from `on`")
         cells, row, number = store.locate(instance)
         if key is not None and (stored := store.answers.get((number, key))) is not None:
             return stored

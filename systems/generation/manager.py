@@ -314,6 +314,12 @@ class GenerationManager:
             raise UnknownRunError(f"no run {run!r}", expected="what start returned, not yet forgotten") from None
 
     def _open(self, pipeline: Pipeline, variables: Mapping[str, Any] | None) -> Run:
+        if not isinstance(variables, Mapping | None):
+            raise GenerationError(
+                f"variables are {type(variables).__name__}",
+                where=f"pipeline {pipeline.id!r}",
+                expected="a mapping of names to JSON values",
+            )
         given: FrozenDict = freeze(variables or {}, "variables")
         missing = tuple(name for name in pipeline.definition.inputs if given.get(name) is None)
         if missing:

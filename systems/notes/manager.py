@@ -288,6 +288,8 @@ class Notes:
 def _encoded(path: str, content: str | bytes) -> bytes:
     if isinstance(content, bytes):
         return content
+    if not isinstance(content, str):
+        raise NoteWriteError(f"the text of {path!r} is {type(content).__name__}", expected="str or bytes", path=path)
     try:
         return encode_note(content)
     except UnicodeEncodeError as error:
