@@ -24,7 +24,7 @@ from tickwright.ecs_core.component import (
     u64,
 )
 from tickwright.ecs_core.entity import Entity, Ids, StaleEntityError
-from tickwright.ecs_core.errors import AppClosedError, TickwrightError
+from tickwright.ecs_core.errors import AppClosedError, TickError, TickwrightError
 from tickwright.ecs_core.esper_processors import EsperProcessors
 from tickwright.ecs_core.events import EventBatch, EventError, EventQueue, EventReader, Events, EventWriter
 from tickwright.ecs_core.inbox import InboxFullError
@@ -78,7 +78,6 @@ from tickwright.ecs_core.symbols import SymbolError, Symbols
 from tickwright.ecs_core.system import pipe
 from tickwright.ecs_core.tasks import Task, TaskError, TaskResult, Tasks
 from tickwright.ecs_core.terms import Added, Changed, Has, Mut, Objects, Or, QueryError, With, Without
-from tickwright.ecs_core.ticking import TickError
 from tickwright.ecs_core.time import FixedTime, Time
 from tickwright.ecs_core.world import World
 

@@ -7,7 +7,7 @@ TickwrightError
 
 from __future__ import annotations
 
-__all__ = ["AppClosedError", "TickwrightError"]
+__all__ = ["AppClosedError", "TickError", "TickwrightError"]
 
 
 class TickwrightError(Exception):
@@ -50,3 +50,7 @@ class TickwrightError(Exception):
 
 class AppClosedError(TickwrightError):
     """Use after close."""
+
+
+class TickError(TickwrightError):
+    """A tick inside a tick, or use from another thread than the one that ticks."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tickwright.ecs_core.entity import Ids, StaleEntityError, label
-from tickwright.ecs_core.errors import AppClosedError, TickwrightError
+from tickwright.ecs_core.errors import AppClosedError, TickError, TickwrightError
 from tickwright.ecs_core.lifecycle import Lifecycle, Moment
 from tickwright.ecs_core.objects import ObjectStore
 from tickwright.ecs_core.preparing import Preparing, Values
@@ -47,11 +48,18 @@ class Storage(Preparing):
         self.structural_changes = 0
         self.iterating = 0
         self.closed = False
+        self.thread: int | None = None  # the only one that may change anything, once there are ticks
         self.shifts = 0  # how often rows left a table: what anyone holds by row is to be looked up again
         self.live: dict[type[Any], dict[int, Any]] = {}
 
     def check_free(self, what: str) -> None:
-        """Raise while a query is being iterated, and after close."""
+        """Raise while a query is being iterated, after close, and in another thread than the one that ticks."""
+        if self.thread is not None and self.thread != threading.get_ident():
+            raise TickError(
+                f"{what} from another thread than the one that ticks",
+                where=f"thread {threading.current_thread().name!r}",
+                expected="app.post(event) or app.call_soon(fn), which any thread may call",
+            )
         if self.closed:
             raise AppClosedError(f"{what} in the world of a closed app", expected="use before close()")
         if self.iterating:

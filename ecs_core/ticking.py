@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from tickwright.ecs_core.errors import AppClosedError, TickwrightError
+from tickwright.ecs_core.errors import AppClosedError, TickError
 from tickwright.ecs_core.schedule.labels import Last, PostUpdate, Startup, Update
 from tickwright.ecs_core.time import FixedTime
 
@@ -13,14 +13,10 @@ if TYPE_CHECKING:
     from tickwright.ecs_core.app import App
     from tickwright.ecs_core.schedule.executor import Runner
 
-__all__ = ["TickError", "Ticker"]
+__all__ = ["Ticker"]
 
 
 _REST = (Update.name, PostUpdate.name, Last.name)
-
-
-class TickError(TickwrightError):
-    """A tick inside a tick, or from another thread."""
 
 
 class Ticker:
@@ -71,13 +67,13 @@ class Ticker:
 
     def adopt_thread(self) -> None:
         """Let the calling thread tick from now on (the old one must have stopped)."""
-        self._thread = threading.get_ident()
+        self._thread = self.app.world.thread = threading.get_ident()
 
     def _enter(self) -> None:
         self.check_open("update")
         me = threading.get_ident()
         if self._thread is None:
-            self._thread = me
+            self._thread = self.app.world.thread = me
         if self._thread != me:
             raise TickError(
                 "the app is ticked by another thread",

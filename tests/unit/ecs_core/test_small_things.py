@@ -1,5 +1,7 @@
 """Names, queries by name, writes only where something differs."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tickwright.ecs_core import (
@@ -17,6 +19,7 @@ from tickwright.ecs_core import (
     StaleEntityError,
     SystemClock,
     SystemRunError,
+    TickError,
     TickwrightError,
     Update,
     With,
@@ -108,6 +111,24 @@ def test_a_closed_apps_world_can_be_read_and_not_changed():
         with pytest.raises(AppClosedError, match="closed app"):
             change()
     assert len(app.world) == 1
+
+
+def test_another_thread_cannot_change_a_world_that_ticks():
+    with App(clock=ManualClock()) as app:
+        entity = app.world.spawn(Position(1, 2))
+        app.update()
+        with ThreadPoolExecutor(1, "stranger") as pool:
+            for change in (
+                lambda: app.world.spawn(Position()),
+                lambda: app.world.despawn(entity),
+                lambda: app.world.insert(entity, Name("a")),
+            ):
+                with pytest.raises(TickError, match=r"another thread .*stranger.*call_soon"):
+                    pool.submit(change).result()
+            assert len(app.world) == 1
+            pool.submit(app.call_soon, lambda world: world.despawn(entity)).result()
+        app.update()
+        assert len(app.world) == 0
 
 
 def test_a_negative_id_is_named_as_it_was_given():
