@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import anyio
+import msgspec
 import pytest
 
 from tests.e2e.test_local_model import KEY, client, model, proxy
@@ -55,9 +56,19 @@ def test_without_a_model_it_gives_several_sections_quoted_from_the_vault(backend
     assert context.total_tokens <= 8000
 
 
+class Short:
+    """A model that is asked for short answers, always the same: the sketch limits none, and the window is small."""
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    def stream(self, request):
+        return self.inner.stream(msgspec.structs.replace(request, max_tokens=32, temperature=0.0, seed=1))
+
+
 @pytest.mark.local_model
 def test_with_a_real_model_in_this_process():
-    result, heard = research(Model("local", model(), window=1024))
+    result, heard = research(Model("local", Short(model()), window=1024))
     assert list(result.steps) == ["outline", "expand", "synthesize"]
     for step in result.steps.values():
         assert step.result.strip()
