@@ -50,7 +50,7 @@ def cases(quick: bool) -> list[Case | Gauge]:  # noqa: FBT001 (every bench modul
     made: list[Case | Gauge] = [_bulk(each) for each in sizes]
     made += [_half(each) for each in sizes]
     made += [
-        _bulk_peer(10_000 if quick else 20_000),
+        _bulk_peer(10_000 if quick else 100_000),
         _scalar(300 if quick else 2_000),
         Gauge("flows/start_batch", n, lambda: _start(n), "s", 0.5),
         Gauge("flows/bytes", n, lambda: _bytes(n), "B/instance", 120, 60),
