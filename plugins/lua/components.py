@@ -66,12 +66,8 @@ class ComponentNames:
             plain_value(self._world, info_of(kind), field, field.default)
         return kind
 
-    def define(
-        self, name: str, fields: dict[str, Any], *, owner: str, apply_staged: Callable[[], None]
-    ) -> Callable[[], None] | None:
+    def define(self, name: str, fields: dict[str, Any], *, owner: str) -> Callable[[], None] | None:
         """Register a component; fields of the same name keep their values on every entity.
-
-        What is staged is applied before a schema is replaced: its values are of the old one.
 
         Returns:
             None, or, where another schema was replaced, what gives every entity its old values back once the old
@@ -79,11 +75,7 @@ class ComponentNames:
         """
         after = self.check(name, fields, owner=owner)
         before = self.named(name)
-        saved = None
-        if before is not None and _shape(before) != _shape(after):
-            if not self._world.iterating:  # else register refuses, and nothing changes
-                apply_staged()
-            saved = self._saved(name, before)
+        saved = None if before is None or _shape(before) == _shape(after) else self._saved(name, before)
         self._world.register(name, _normal(fields))
         self._owners[name] = owner
         return saved

@@ -54,7 +54,7 @@ class WorldDoors(Doors):
         self._staged[label] = components.check(label, fields, owner=plugin.name)
 
         def apply() -> Callable[[], None]:
-            restore = components.define(label, fields, owner=plugin.name, apply_staged=plugin.host.apply_staged)
+            restore = components.define(label, fields, owner=plugin.name)
             self._staged.pop(label, None)
             if restore is not None:
                 plugin.restores.append(restore)

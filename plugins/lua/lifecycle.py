@@ -38,7 +38,6 @@ class PluginLife:
         self.limits = limits or Limits()
         self.tasks = LuaTasks(self._host)
         self.commands: Any = Commands(app.world)
-        self._between_systems: Any = self.commands
         self.flow_doors: dict[int, FlowDoors] = {}
         self.generation_doors: dict[int, GenerationDoors] = {}
         self.errors: list[PluginError] = []
@@ -121,12 +120,6 @@ class PluginLife:
         finally:
             self.commands = kept
         return staged
-
-    def apply_staged(self) -> None:
-        """Apply what plugins staged up to now, in handlers and in the system that runs."""
-        self._between_systems.apply()
-        if self.commands is not self._between_systems:
-            self.commands.apply()
 
     def _take(self, plugin: LoadedPlugin, staged: Commands) -> None:
         """Let a plugin's first commands follow, now that it stays."""
