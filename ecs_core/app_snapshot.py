@@ -1,7 +1,7 @@
 """An app's state as bytes: sections for clock, random streams, states, resources, queues and whatever is added.
 
 Layout: magic, version, header length, header, header CRC, bodies; the header (msgpack) has the name of each section,
-and size and CRC-32 of its chunks. Values are msgpack, columns raw buffers; never pickle. Types come from the app that
+and size and CRC-32 of its buffers. Values are msgpack, columns raw buffers; never pickle. Types come from the app that
 restores: what the data names and the app does not know is one error that lists it all. A failed restore changes
 nothing. Queues of event types with `transient = True` are left out.
 """
@@ -11,14 +11,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import struct
-import zlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
-from tickwright.ecs_core.checksum import checks_hold, checksums
+from tickwright.ecs_core.checksum import checks_hold, checksums, crc32
 from tickwright.ecs_core.clock import ManualClock
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.events import EventBatch, EventQueue
@@ -68,7 +67,7 @@ def snapshot(app: App) -> bytes:
         names.append((section.name, checksums(parts)))
         buffers += parts
     header = msgspec.msgpack.encode(names)
-    head = _HEAD.pack(_MAGIC, _VERSION, len(header)) + header + _CRC.pack(zlib.crc32(header))
+    head = _HEAD.pack(_MAGIC, _VERSION, len(header)) + header + _CRC.pack(crc32(header))
     return b"".join([head, *buffers])
 
 
@@ -115,7 +114,7 @@ def _bodies(data: bytes) -> dict[str, memoryview]:
         raise AppSnapshotError(f"snapshot version {version}", where=where, expected=f"version {_VERSION}")
     torn = AppSnapshotError("the snapshot is torn", where=where, expected="all bytes, unchanged")
     start = _HEAD.size + size
-    if len(data) < start + _CRC.size or _CRC.unpack_from(data, start)[0] != zlib.crc32(data[_HEAD.size : start]):
+    if len(data) < start + _CRC.size or _CRC.unpack_from(data, start)[0] != crc32(data[_HEAD.size : start]):
         raise torn
     position, bodies, whole = start + _CRC.size, dict[str, memoryview](), memoryview(data)
     header = msgspec.msgpack.decode(data[_HEAD.size : start], type=list[tuple[str, list[tuple[int, int]]]])
