@@ -18,6 +18,7 @@ from tickwright.ecs_core.component import ComponentError, ComponentInfo, info_of
 from tickwright.ecs_core.entity import Entity, Ids, as_ids, check_distinct
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.preparing import Values
+from tickwright.ecs_core.schema_change import follow, value_lists
 from tickwright.ecs_core.staged import Group, Operation
 from tickwright.ecs_core.values import duplicate, list_columns, opened, split_components
 
@@ -304,7 +305,17 @@ class Commands:
                     expected="delayed spawn, insert, remove, despawn",
                 )
             group.absorb()
+            self._follow(group)
             yield group
+
+    def _follow(self, group: Group) -> None:
+        """Give staged values the schemas that hold now."""
+        components, count = self._world.components, len(group.ids)
+        if any(components.number(info.kind) in components.replaced for info in group.infos):
+            found = [follow(self._world, each, count) for each in self._prepare(group)[2]]
+            group.infos = tuple(each.info for each in found)
+            group.kinds = tuple(info.kind for info in group.infos)
+            group.values = tuple(value_lists(self._world, each, count) for each in found)
 
     def restage(
         self, operation: Operation, kinds: tuple[type[Any], ...], ids: list[int], values: Sequence[list[list[Any]]]
@@ -357,7 +368,7 @@ class Commands:
             raise next(alive.stale(each) for each in staged if not _is_number(each)) from None
 
     def _values(self, info: ComponentInfo, values: list[list[Any]]) -> Values:
-        number = self._world.components.usable(info.kind)
+        number = self._world.components.number(info.kind)
         if info.storage == "object":
             return Values(number, info, objects=values[0])
         return Values(number, info, list_columns(self._world, info, values))
@@ -391,6 +402,8 @@ class Commands:
 
     def _execute(self, group: Group, ids: Ids, values: list[Values]) -> None:
         world = self._world
+        if world.components.replaced:  # since they were staged, perhaps by a command before this one
+            values = [follow(world, each, len(ids)) for each in values]
         if group.operation == "spawn":
             world.spawn_rows(ids, values)
             return
@@ -400,7 +413,8 @@ class Commands:
         if group.operation == "insert":
             world.insert_rows(ids, values)
         elif group.operation == "remove":
-            world.remove_rows(ids, [world.components.number(kind) for kind in group.kinds])
+            numbers = [world.components.number(kind) for kind in group.kinds]
+            world.remove_rows(ids, [world.components.present(number) for number in numbers])
         else:
             world.despawn_rows(ids)
 

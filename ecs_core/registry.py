@@ -20,7 +20,7 @@ class Components:
         self.bits: dict[int, int] = {}
         self.by_bit: list[int] = []
         self._names: dict[str, int] = {}
-        self.retired: set[int] = set()
+        self.replaced: dict[int, int] = {}
         self.fresh: Callable[[ComponentInfo], object] = lambda _info: None
 
     def number(self, kind: type[Any]) -> int:
@@ -39,7 +39,7 @@ class Components:
             ComponentError: no component, or its schema was replaced by another one.
         """
         number = self.number(kind)
-        if number in self.retired:
+        if number in self.replaced:
             name = self.infos[number].name
             raise ComponentError(
                 f"component '{name}' has got another schema since",
@@ -100,18 +100,24 @@ class Components:
             )
         return found
 
-    def retire(self, number: int) -> None:
-        """Free a component's name for another type; the number stays with the old one, which nobody gets any more."""
+    def replace(self, number: int, kind: type[Any]) -> None:
+        """Give a component's name to another type; the number stays with the old one, which nobody gets any more."""
         del self._names[self.infos[number].name]
-        self.retired.add(number)
+        self.replaced[number] = self.number(kind)
+
+    def present(self, number: int) -> int:
+        """Return the number of the type that holds now in a replaced one's place, or the number itself."""
+        while number in self.replaced:
+            number = self.replaced[number]
+        return number
 
     def names(self) -> list[str]:
         """Return every component's name, in the order of meeting."""
         return [info.name for info in self.current()]
 
     def current(self) -> list[ComponentInfo]:
-        """Return the descriptions of all but retired components, in the order of meeting."""
-        return [info for number, info in enumerate(self.infos) if number not in self.retired]
+        """Return the descriptions of all but replaced components, in the order of meeting."""
+        return [info for number, info in enumerate(self.infos) if number not in self.replaced]
 
     def fields(self, kind: type[Any]) -> Mapping[str, FieldInfo]:
         """Return a component's columns by name; empty for objects and tags."""

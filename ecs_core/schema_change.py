@@ -1,19 +1,21 @@
-"""A run-time component whose schema changed: fields of the same name keep their values."""
+"""A run-time component whose schema changed: fields of the same name keep their values, in rows and while staged."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tickwright.ecs_core.component import ComponentError, ComponentInfo, info_of
+from tickwright.ecs_core.component import ComponentError, ComponentInfo, FieldInfo, info_of
+from tickwright.ecs_core.preparing import Values
 from tickwright.ecs_core.rows import plain_value
-from tickwright.ecs_core.values import default_columns
+from tickwright.ecs_core.values import default_columns, list_columns, take_values
 
 if TYPE_CHECKING:
     from tickwright.ecs_core.world import World
 
-__all__ = ["change_schema"]
+__all__ = ["change_schema", "follow", "value_lists"]
 
 
 def change_schema(world: World, old: type[Any], new: type[Any]) -> type[Any]:
@@ -39,13 +41,44 @@ def change_schema(world: World, old: type[Any], new: type[Any]) -> type[Any]:
     kept = {name: _kept(world, ids, old, name) for name in _names(before) if name in _names(after)}
     number = world.components.number(old)
     world.remove_rows(ids, [number])
-    world.components.retire(number)
+    world.components.replace(number, new)
     world.forget_plans()
-    world.components.number(new)
     for place, entity in enumerate(ids.tolist()):
         values = {name: column[place] for name, column in kept.items()}
         world.insert(entity, _made(world, new, values))
     return new
+
+
+def follow(world: World, values: Values, count: int) -> Values:
+    """Return staged values of `count` rows as the component has them now, as if they had been rows meanwhile."""
+    while (number := world.components.replaced.get(values.number)) is not None:
+        before, after = values.info, world.components.infos[number]
+        names, lists = _names(before), value_lists(world, values, count)
+        if before.storage == "object":
+            rows = [{name: getattr(each, name) for name in names} for each in lists[0]]
+        else:
+            rows = [dict(zip(names, row, strict=True)) for row in zip(*lists, strict=True)] or [{}] * count
+        made = [_made(world, after.kind, row) for row in rows]
+        fresh: list[list[Any]] = [[] for _ in range(after.width)]
+        take_values(after, made, fresh)
+        if after.storage == "object":
+            values = Values(number, after, objects=made)
+        else:
+            values = Values(number, after, list_columns(world, after, fresh))
+    return values
+
+
+def value_lists(world: World, values: Values, count: int) -> list[list[Any]]:
+    """Return the values of `count` rows as instances hold them: a list per field, or one of objects."""
+    if values.info.storage == "object":
+        return [[values.object_at(place) for place in range(count)]]
+    pairs = zip(values.info.fields, values.columns, strict=True)
+    return [_plain(world, field, np.broadcast_to(column, (count,))) for field, column in pairs]
+
+
+def _plain(world: World, field: FieldInfo, column: NDArray[Any]) -> list[Any]:
+    found: list[Any] = column.tolist()
+    return world.symbols.texts(found) if field.kind == "symbol" else found
 
 
 def _shape(info: ComponentInfo) -> Any:
@@ -64,8 +97,10 @@ def _kept(world: World, ids: Any, kind: type[Any], name: str) -> list[Any]:
 def _made(world: World, kind: type[Any], values: dict[str, Any]) -> Any:
     """Return an instance with the values that fit, defaults for the others."""
     made, info = kind(), info_of(kind)
-    for name, value in values.items():
-        default = getattr(made, name)
+    for name in _names(info):
+        if name not in values:
+            continue
+        value, default = values[name], getattr(made, name)
         if not (isinstance(value, type(default)) or (_is_number(value) and _is_number(default))):
             continue
         try:
