@@ -1,7 +1,14 @@
-"""The engine: entities, components, queries, commands, events, schedules, app, clock, tasks, snapshots."""
+"""The engine: entities, components, queries, commands, events, schedules, app, clock, tasks, snapshots.
+
+What few programs use and is slow to import loads on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from tickwright.ecs_core.app import App, AppExit
-from tickwright.ecs_core.app_snapshot import AppSnapshotError
 from tickwright.ecs_core.clock import Clock, ManualClock, SystemClock
 from tickwright.ecs_core.commands import Commands
 from tickwright.ecs_core.component import (
@@ -25,7 +32,6 @@ from tickwright.ecs_core.component import (
 )
 from tickwright.ecs_core.entity import Entity, Ids, StaleEntityError
 from tickwright.ecs_core.errors import AppClosedError, TickError, TickwrightError
-from tickwright.ecs_core.esper_processors import EsperProcessors
 from tickwright.ecs_core.events import EventBatch, EventError, EventQueue, EventReader, Events, EventWriter
 from tickwright.ecs_core.inbox import InboxFullError
 from tickwright.ecs_core.kernel import Kernel, kernel
@@ -37,10 +43,8 @@ from tickwright.ecs_core.policy import Failure, Failures
 from tickwright.ecs_core.probe import Diagnostics
 from tickwright.ecs_core.pump import SettleError
 from tickwright.ecs_core.query import Query
-from tickwright.ecs_core.recorder import Recorder, RecorderError
 from tickwright.ecs_core.relations import ChildOf, Children, RelationError, relation
 from tickwright.ecs_core.removed import RemovedComponents
-from tickwright.ecs_core.rng import Rng
 from tickwright.ecs_core.rows import ReadOnlyError, View
 from tickwright.ecs_core.run_many import RunResult, run_many
 from tickwright.ecs_core.schedule import (
@@ -80,6 +84,12 @@ from tickwright.ecs_core.tasks import Task, TaskError, TaskResult, Tasks
 from tickwright.ecs_core.terms import Added, Changed, Has, Mut, Objects, Or, QueryError, With, Without
 from tickwright.ecs_core.time import FixedTime, Time
 from tickwright.ecs_core.world import World
+
+if TYPE_CHECKING:
+    from tickwright.ecs_core.app_snapshot import AppSnapshotError
+    from tickwright.ecs_core.esper_processors import EsperProcessors
+    from tickwright.ecs_core.recorder import Recorder, RecorderError
+    from tickwright.ecs_core.rng import Rng
 
 __all__ = [
     "Added",
@@ -205,3 +215,22 @@ __all__ = [
     "u32",
     "u64",
 ]
+
+_LATE = {
+    "AppSnapshotError": "app_snapshot",
+    "EsperProcessors": "esper_processors",
+    "Recorder": "recorder",
+    "RecorderError": "recorder",
+    "Rng": "rng",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module 'tickwright.ecs_core' has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f"tickwright.ecs_core.{_LATE[name]}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATE})

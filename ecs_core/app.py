@@ -19,7 +19,6 @@ from tickwright.ecs_core.plugins_of_app import Plugins
 from tickwright.ecs_core.policy import ErrorPolicy, Failures
 from tickwright.ecs_core.probe import Probe
 from tickwright.ecs_core.pump import Pump
-from tickwright.ecs_core.rng import Streams
 from tickwright.ecs_core.schedule.config import Reference
 from tickwright.ecs_core.schedule.errors import ScheduleError
 from tickwright.ecs_core.schedule.labels import ScheduleLabel
@@ -27,6 +26,7 @@ from tickwright.ecs_core.schedule.registry import Conditions, Schedules
 from tickwright.ecs_core.schedule.schedule import Loop, Schedule
 from tickwright.ecs_core.sets import SystemSet
 from tickwright.ecs_core.states import States
+from tickwright.ecs_core.streams import Streams
 from tickwright.ecs_core.tasks import Tasks
 from tickwright.ecs_core.ticking import Ticker
 from tickwright.ecs_core.time import FixedTime, Time

@@ -17,7 +17,6 @@ from dataclasses import MISSING, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, dataclass_transform, overload
 
-import msgspec
 import numpy as np
 
 from tickwright.ecs_core.column_types import (
@@ -272,7 +271,7 @@ def make_component(
     check_name(label, "component", label)
     for each in requires:
         _check_default(each, label)
-    if not (dataclasses.is_dataclass(kind) or issubclass(kind, msgspec.Struct)) and "__init__" not in kind.__dict__:
+    if not (dataclasses.is_dataclass(kind) or hasattr(kind, "__struct_fields__")) and "__init__" not in kind.__dict__:
         kind = dataclass(slots=True)(kind)
     fields = _fields(kind, label, storage)
     if fields is None or storage == "object":

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping
 from operator import length_hint
 from typing import Any, Generic, TypeAlias, TypeVar
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -372,8 +371,8 @@ class Events:
 def _field_names(event_type: type[Any]) -> tuple[str, ...]:
     if dataclasses.is_dataclass(event_type):
         return tuple(each.name for each in dataclasses.fields(event_type))
-    if issubclass(event_type, msgspec.Struct):
-        return event_type.__struct_fields__
+    if hasattr(event_type, "__struct_fields__"):  # a msgspec.Struct
+        return tuple(event_type.__struct_fields__)
     return tuple(name for base in reversed(event_type.__mro__) for name in inspect.get_annotations(base))
 
 
@@ -383,6 +382,8 @@ def _required_names(event_type: type[Any]) -> tuple[str, ...]:
         return tuple(
             f.name for f in dataclasses.fields(event_type) if f.default is missing and f.default_factory is missing
         )
-    if issubclass(event_type, msgspec.Struct):
+    if hasattr(event_type, "__struct_fields__"):
+        import msgspec
+
         return tuple(f.name for f in msgspec.structs.fields(event_type) if f.required)
     return ()

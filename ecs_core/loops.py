@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import anyio
 import sniffio
+
+if TYPE_CHECKING:
+    import anyio
 
 __all__ = ["EventLoop", "current_loop", "soon_caller"]
 
@@ -103,6 +105,8 @@ class _Trio:
 
     @property
     def time(self) -> Callable[[], float]:
+        import anyio
+
         return anyio.current_time
 
     def soon(self, call: Callable[[], Any], /) -> object:
@@ -119,6 +123,8 @@ class _Trio:
 @functools.cache
 def _scope_type(library: str) -> Callable[[], anyio.CancelScope]:  # noqa: ARG001  # what it is kept by
     """Return the backend's own class of cancel scopes, which need not look for their backend; from inside of it."""
+    import anyio
+
     return type(anyio.CancelScope())
 
 

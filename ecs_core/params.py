@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeAlias, TypeVar
 
 from tickwright.ecs_core.access import NO_ACCESS, Access, Part
 from tickwright.ecs_core.events import EventReader, EventWriter
-from tickwright.ecs_core.rng import Rng, Streams
 from tickwright.ecs_core.schedule.errors import SystemParamError
+from tickwright.ecs_core.streams import Streams
 
 if TYPE_CHECKING:
     from tickwright.ecs_core.match import RunTicks
@@ -166,7 +166,7 @@ class ParamContext:
     def _resource(self, name: str, kind: Any, *, marker: _Marker, optional: bool) -> Param:
         keys = frozenset({("resource", kind)})
         access = Access((Part(writes=keys) if marker.writes else Part(reads=keys),))
-        if kind is Rng:
+        if getattr(kind, "of_each_system", False):  # Rng
             stream = (self.streams or Streams()).stream(self.rng_key or self.system)
             return Param(name=name, fetch=lambda: stream, kind="Res")
         fetch = self.world.resource_getter(kind, optional=optional)

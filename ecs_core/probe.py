@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -72,6 +71,8 @@ class Diagnostics:
             {"name": name, "cat": kind, "ph": "X", "ts": start / 1000, "dur": length / 1000, "pid": 1, "tid": 1}
             for name, kind, start, length in self._events
         ]
+        import json
+
         Path(path).write_text(json.dumps({"traceEvents": events, "displayTimeUnit": "ms"}), encoding="utf-8")
         return len(events)
 

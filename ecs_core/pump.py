@@ -1,4 +1,7 @@
-"""Loops around ticks: run, settle, wait; blocking, or on an event loop (asyncio or trio)."""
+"""Loops around ticks: run, settle, wait; blocking, or on an event loop (asyncio or trio).
+
+anyio is imported where coroutines run, not with the engine: most programs have none, and it is slow to import.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,13 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import anyio
-
 from tickwright.ecs_core.clock import SystemClock
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.loops import soon_caller
 
 if TYPE_CHECKING:
+    import anyio
+
     from tickwright.ecs_core.app import App
     from tickwright.ecs_core.events import EventReader
     from tickwright.ecs_core.loops import EventLoop
@@ -66,6 +69,8 @@ class Pump:
 
     async def run_async(self, ticks: int | None, *, until: Callable[[], bool] | None, rate_hz: float | None) -> int:
         """Tick on the running event loop, letting it breathe after each tick."""
+        import anyio
+
         pace = _Pace(rate_hz)
         done = 0
         self._begin()
@@ -173,6 +178,8 @@ class Pump:
 
     async def _sleep(self) -> None:
         """Do as `_block` does, without blocking the loop."""
+        import anyio
+
         app = self.app
         real = isinstance(app.clock, SystemClock)
         if app.tasks.in_flight:
@@ -183,6 +190,8 @@ class Pump:
             await anyio.sleep(0)
 
     async def _arrival(self, timeout_s: float | None) -> None:
+        import anyio
+
         wake, arrived = _waker()
         self.app.inbox.add_waker(wake)
         try:
@@ -194,6 +203,8 @@ class Pump:
         await anyio.sleep(0)
 
     async def _next_tick(self) -> None:
+        import anyio
+
         wake, ticked = _waker()
         self._wakers.append(wake)
         with anyio.move_on_after(_LONG_NAP_S):  # the last tick may have ended just before
@@ -231,6 +242,8 @@ class _Pace:
 
 def _waker() -> tuple[Callable[[], None], anyio.Event]:
     """Return a call that sets the event from any thread."""
+    import anyio
+
     event, soon = anyio.Event(), soon_caller()
 
     def wake() -> None:

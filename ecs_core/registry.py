@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -90,6 +89,8 @@ class Components:
         """
         found = self.named(name)
         if found is None:
+            import difflib
+
             near = difflib.get_close_matches(name, self._names, n=1)
             raise ComponentError(
                 f"no component is named '{name}'",

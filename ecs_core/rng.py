@@ -2,66 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 
-__all__ = ["Rng", "Streams"]
-
-
-class Streams:
-    """All random streams of an app, made on demand from (seed, name)."""
-
-    def __init__(self, seed: int = 0) -> None:
-        self.seed = seed
-        self._streams: dict[str, Rng] = {}
-
-    def stream(self, name: str) -> Rng:
-        """Return the stream of that name; the same seed and name give the same numbers anywhere."""
-        found = self._streams.get(name)
-        if found is None:
-            digest = hashlib.blake2b(f"{self.seed}:{name}".encode(), digest_size=16).digest()
-            found = self._streams[name] = Rng(np.random.PCG64(int.from_bytes(digest, "little")))
-        return found
-
-    def state(self) -> dict[str, Any]:
-        """Return every stream's state as plain data (integers as text: they exceed 64 bits)."""
-        return {name: _state_of(stream) for name, stream in sorted(self._streams.items())}
-
-    def restore(self, seed: int, state: Mapping[str, Any]) -> None:
-        """Put every stream where `state` says."""
-        self.seed = seed
-        for name, stream in self._streams.items():
-            if name not in state:
-                fresh = Streams(seed).stream(name)
-                stream.bit_generator.state = fresh.bit_generator.state
-        for name, values in state.items():
-            stream = self.stream(name)
-            stream.bit_generator.state = {
-                "bit_generator": "PCG64",
-                "state": {"state": int(values["state"]), "inc": int(values["inc"])},
-                "has_uint32": int(values["has_uint32"]),
-                "uinteger": int(values["uinteger"]),
-            }
+__all__ = ["Rng"]
 
 
 class Rng(np.random.Generator):
     """A NumPy generator (PCG64) of a system's own: ask for it with `Res[Rng]`.
 
+    >>> from tickwright.ecs_core.streams import Streams
     >>> first, again = Streams(1).stream("wander"), Streams(1).stream("wander")
     >>> bool(first.random() == again.random())
     True
     """
 
-
-def _state_of(stream: Rng) -> dict[str, str]:
-    state: Mapping[str, Any] = stream.bit_generator.state
-    inner = state["state"]
-    return {
-        "state": str(inner["state"]),
-        "inc": str(inner["inc"]),
-        "has_uint32": str(state["has_uint32"]),
-        "uinteger": str(state["uinteger"]),
-    }
+    of_each_system: ClassVar[bool] = True  # what `Res` looks for, which is resolved without NumPy's generators

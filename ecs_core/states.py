@@ -11,8 +11,6 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-import msgspec
-
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.schedule.labels import ScheduleLabel
 
@@ -147,6 +145,8 @@ class States:
 
     def saved(self) -> dict[str, Any]:
         """Return the present and the pending value of every machine as plain data."""
+        import msgspec
+
         found: dict[str, Any] = {"": self._entered}
         for kind, machine in self._machines.items():
             asked = None if machine.compute is not None else self._world.resource(_next(kind))
@@ -156,6 +156,8 @@ class States:
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Put every machine where `saved` says; no schedule of entering or leaving runs."""
+        import msgspec
+
         self._entered = bool(saved[""])
         for kind in self._machines:
             if _name(kind) not in saved:

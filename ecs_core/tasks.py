@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import anyio
-from anyio.from_thread import BlockingPortal, start_blocking_portal
-
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.inbox import Inbox
 from tickwright.ecs_core.loops import EventLoop, current_loop, soon_caller
 
 if TYPE_CHECKING:
+    import anyio
+    from anyio.from_thread import BlockingPortal
+
     from tickwright.ecs_core.policy import Failures
     from tickwright.ecs_core.world import World
 
@@ -81,8 +81,8 @@ class Task:
         self.result: TaskResult | None = None
         self._cancelling = False
         self._scope: anyio.CancelScope | None = None
-        self.time: Callable[[], float] = anyio.current_time
-        self._make_scope: Callable[[], anyio.CancelScope] = anyio.CancelScope
+        self.time: Callable[[], float]  # like the next, set by `Tasks` for the loop that the task runs on
+        self._make_scope: Callable[[], anyio.CancelScope]
         self._spawned_by: Callable[[Callable[[], Any]], object] | None = None
 
     def cancel(self) -> None:
@@ -210,6 +210,8 @@ class Tasks:
 
     async def drained(self) -> None:
         """Wait until every task on this event loop has ended (after `close`)."""
+        import anyio
+
         while any(task_id in self._live for task_id in self._loop_tasks):
             for call in self._inbox.drain():
                 call()
@@ -249,12 +251,19 @@ class Tasks:
             task._make_scope, task.time = loop.scope, loop.time
             loop.spawn(run, task.name)
             return
-        if self._portal is None:
-            self._portal_context = start_blocking_portal(self.backend)
-            self._portal = self._portal_context.__enter__()
-        portal = self._portal
+        import anyio  # with the first task: most programs have none, and it is slow to import
+
+        portal = self._start_portal() if self._portal is None else self._portal
+        task._make_scope, task.time = anyio.CancelScope, anyio.current_time
         task._spawned_by = portal.start_task_soon
         portal.start_task_soon(run, name=task.name)
+
+    def _start_portal(self) -> BlockingPortal:
+        from anyio.from_thread import start_blocking_portal
+
+        self._portal_context = start_blocking_portal(self.backend)
+        self._portal = self._portal_context.__enter__()
+        return self._portal
 
     def _find_loop(self) -> EventLoop | None:
         """Return the event loop the caller runs on; most often the one that was found last."""
@@ -268,6 +277,8 @@ class Tasks:
             with task._make_scope() as scope:
                 task._scope = scope
                 if task._cancelling:
+                    import anyio
+
                     scope.cancel()
                     await anyio.sleep(0)
                 result = TaskResult(value=await fn(*args))

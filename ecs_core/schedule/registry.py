@@ -17,7 +17,7 @@ from tickwright.ecs_core.sets import SystemSet
 from tickwright.ecs_core.system import System, system_name
 
 if TYPE_CHECKING:
-    from tickwright.ecs_core.rng import Streams
+    from tickwright.ecs_core.streams import Streams
     from tickwright.ecs_core.world import World
 
 __all__ = ["Schedules"]

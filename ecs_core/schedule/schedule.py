@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -225,6 +224,8 @@ class Schedule:
         """Return which of several free nodes goes first: as added, or shuffled."""
         ranks = list(range(len(nodes)))
         if self.shuffle_seed is not None:
+            import random
+
             random.Random(self.shuffle_seed).shuffle(ranks)  # noqa: S311  # a test's order, no secret
         return ranks
 

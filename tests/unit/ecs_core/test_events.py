@@ -11,7 +11,7 @@ from tickwright.ecs_core.access import Access, Part
 from tickwright.ecs_core.async_systems import StagedWriter
 from tickwright.ecs_core.events import EventQueue, Events, EventWriter
 from tickwright.ecs_core.observers import Observers
-from tickwright.ecs_core.rng import Streams
+from tickwright.ecs_core.streams import Streams
 
 
 @dataclass(frozen=True)
