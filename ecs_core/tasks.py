@@ -285,4 +285,8 @@ class Tasks:
         except Exception as error:
             result = TaskResult(error=error)
         finally:
-            self._inbox.put(partial(self._arrived.append, (task, result)), forced=True)
+            self._inbox.put(partial(self._arrive, task, result), forced=True)
+
+    def _arrive(self, task: Task, result: TaskResult) -> None:
+        """Note a result for `deliver`; the list is looked up now, on the tick's thread, for `deliver` changes it."""
+        self._arrived.append((task, result))

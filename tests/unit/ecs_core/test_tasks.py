@@ -10,6 +10,7 @@ from tickwright.ecs_core import (
     Commands,
     EventReader,
     EventWriter,
+    Failures,
     ManualClock,
     Res,
     SettleError,
@@ -267,3 +268,21 @@ async def test_who_waits_beside_a_thread_that_ticks_only_waits():
     stop.set()
     await anyio.to_thread.run_sync(thread.join)
     app.close()
+
+
+def test_a_result_that_arrives_between_the_drain_and_the_delivery_is_not_lost():
+    with App(clock=ManualClock()) as app:
+        log: list[int] = []
+        for value in (1, 2):  # the second is queued while the first has been drained and not yet delivered
+            app.tasks.start(double, value, on_done=lambda _world, result: log.append(result.value))
+            app.inbox.wait()
+            if value == 1:
+                for call in app.inbox.drain():
+                    call()
+        failures = app.world.resource(Failures)
+        assert app.tasks.deliver(app.world, failures) == 1
+        for call in app.inbox.drain():
+            call()
+        assert app.tasks.deliver(app.world, failures) == 1
+        assert log == [2, 4]
+        assert app.tasks.in_flight == 0
