@@ -12,6 +12,7 @@ from tickwright.systems.generation.provider import Delta, Model, ProviderTimeout
 
 if TYPE_CHECKING:
     from tickwright.ecs_core import Task, TaskResult
+    from tickwright.systems.generation.budgets import Share
     from tickwright.systems.generation.records import Step
 
 __all__ = ["Attempt", "ask"]
@@ -30,6 +31,8 @@ class Attempt:
         parts: texts as they arrived; the task adds, the ticks only read.
         buffer: where the ticks take the texts from, None if nobody listens.
         seq: the number of the last piece, where the provider numbers them.
+        counted: its usage is part of its step's and run's.
+        share: the room it holds of a capped run's.
         delivered: a chunk has reached a listener, so the question cannot be asked again.
         outcome: how the task ended, once it has.
         late: the error of a stage that took too long, which ended the task.
@@ -37,6 +40,7 @@ class Attempt:
 
     __slots__ = (
         "buffer",
+        "counted",
         "delivered",
         "finish",
         "late",
@@ -45,6 +49,7 @@ class Attempt:
         "parts",
         "request",
         "seq",
+        "share",
         "step",
         "task",
         "usage",
@@ -59,6 +64,8 @@ class Attempt:
         self.usage: Usage | None = None
         self.finish = ""
         self.delivered = False
+        self.counted = False
+        self.share: Share | None = None
         self.seq = 0
         self.task: Task | None = None
         self.outcome: TaskResult | None = None
@@ -81,6 +88,11 @@ class Attempt:
         if delta.text:
             self.parts.append(delta.text)
         return delta.text
+
+    @property
+    def ok(self) -> bool:
+        """Whether the answer is whole."""
+        return self.outcome is not None and self.outcome.ok
 
     @property
     def text(self) -> str:

@@ -16,6 +16,7 @@ from tickwright.ecs_core import App, TaskResult, World
 from tickwright.systems.contracts.events import HookEvent, PipelineStepFinished, emit
 from tickwright.systems.contracts.ports import Dispatcher
 from tickwright.systems.generation.attempt import Attempt
+from tickwright.systems.generation.budgets import account, give_back
 from tickwright.systems.generation.cache import AnswerCache
 from tickwright.systems.generation.entities import Entities
 from tickwright.systems.generation.errors import (
@@ -257,6 +258,7 @@ class Board:
     def _keep_partial(self, step: Step) -> None:
         if step.attempt is not None:
             step.text.result = step.attempt.text
+            account(self, step.attempt)
 
     def _ended(self, step: Step, status: Status) -> None:
         run = step.run
@@ -302,8 +304,24 @@ class Board:
         run = step.run
         run.active -= 1
         attempt = step.attempt
-        used = attempt.usage if attempt is not None and attempt.usage is not None else Usage()
+        used = Usage()
+        if attempt is not None:
+            give_back(run, attempt)
+            used = attempt.usage or used
         self.limiter(step.node.model).end(self.world.now(), used)
+        self.unpark(run)
+
+    def park(self, step: Step) -> None:
+        """Let a step that was to start wait until one of its run's own ends."""
+        step.slot = False
+        self.active -= 1
+        step.run.active -= 1
+        self.limiter(step.node.model).undo(self.world.now())
+        step.run.parked = deque() if step.run.parked is None else step.run.parked
+        step.run.parked.append(step)
+
+    def unpark(self, run: Run) -> None:
+        """Let a parked step of a run try again."""
         if run.parked and not run.status.ended:
             self.enqueue(run.parked.popleft())
 
@@ -358,6 +376,11 @@ class Board:
         line = f"{what}: {type(error).__name__}: {error}"
         run.note(line)
         _LOG.error("run %s of pipeline %r: %s", run.id, run.pipeline.id, line, exc_info=error)
+
+    def warn(self, run: Run, line: str) -> None:
+        """Log what the caller of a run should know of, and note it in its result."""
+        run.note(line)
+        _LOG.warning("run %s of pipeline %r: %s", run.id, run.pipeline.id, line)
 
     def next_number(self) -> int:
         """Return a number that orders what is due at the same time."""

@@ -8,12 +8,13 @@ from tickwright.systems.contracts.events import CustomEvent
 from tickwright.systems.contracts.schema import SchemaError
 from tickwright.systems.generation.attempt import Attempt
 from tickwright.systems.generation.board import Board
+from tickwright.systems.generation.budgets import account, within_caps
 from tickwright.systems.generation.cache import Answer
 from tickwright.systems.generation.errors import GenerationError, StructuredOutputError
 from tickwright.systems.generation.merging import best_of, read_scores
 from tickwright.systems.generation.nodes import Kind
 from tickwright.systems.generation.provider import Usage
-from tickwright.systems.generation.records import Run, Step
+from tickwright.systems.generation.records import Step
 from tickwright.systems.generation.split import parse_json
 from tickwright.systems.generation.streaming import stream_whole
 from tickwright.systems.generation.templates import render_value
@@ -30,7 +31,7 @@ def collect_answers(board: Board, chance: Any) -> None:
         step = attempt.step
         if step.attempt is not attempt or step.status.ended:
             continue  # a reply after the run was cancelled
-        _account(board, attempt)
+        account(board, attempt)
         assert attempt.outcome is not None
         if attempt.late is not None:
             _failed(board, step, attempt.late, chance)
@@ -54,7 +55,7 @@ def conclude(board: Board, step: Step, attempt: Attempt, chance: Any) -> None:
         _failed(board, step, error, chance)
         return
     step.text.finish = attempt.finish
-    if step.node.cache:
+    if step.node.cache and not (attempt.finish == "length" and attempt.request.max_tokens != step.node.max_tokens):
         board.cache.put(step.text.cache_key, Answer(text, attempt.usage or Usage(), attempt.finish))
     board.release(step)
     step.attempt = None
@@ -99,38 +100,12 @@ def _checked(step: Step, text: str) -> str:
     return text
 
 
-def _account(board: Board, attempt: Attempt) -> None:
-    """Add what an attempt used to its step and run."""
-    step = attempt.step
-    run = step.run
-    if attempt.usage is None:
-        assert attempt.outcome is not None
-        if not attempt.outcome.ok and not attempt.parts:
-            return
-        attempt.usage = _counted(board, attempt)
-    step.usage += attempt.usage
-    run.usage += attempt.usage
-    limiter = board.limiter(step.node.model)
-    run.cost += limiter.cost(attempt.usage)
-
-
-def _counted(board: Board, attempt: Attempt) -> Usage:
-    """Count the tokens of an answer whose provider does not."""
-    model, request, counter = attempt.model, attempt.request, board.counter
-    encoding, _ = counter.resolve(model.name, model.encoding)
-    asked = [request.system, *(message.content for message in request.messages), request.prompt]
-    return Usage(
-        input=sum(counter.count(text, encoding=encoding) for text in asked if text),
-        output=counter.count(attempt.text, encoding=encoding),
-    )
-
-
 def _failed(board: Board, step: Step, error: Exception, chance: Any) -> None:
     """Try again after a pause, or give up."""
     attempt = step.attempt
     assert attempt is not None
     pause = None
-    if not attempt.delivered and _within_caps(step.run):
+    if not attempt.delivered and within_caps(step.run):
         pause = board.settings.retry.pause_s(error, step.attempts, chance=chance(), max_retries=step.node.max_retries)
     if pause is None:
         board.fail(step, error)
@@ -140,13 +115,6 @@ def _failed(board: Board, step: Step, error: Exception, chance: Any) -> None:
     step.fences = None
     step.text.error = str(error)
     board.rest(step, pause)
-
-
-def _within_caps(run: Run) -> bool:
-    limits = run.pipeline.definition.limits
-    return (limits.max_tokens is None or run.usage.total < limits.max_tokens) and (
-        limits.max_cost is None or run.cost < limits.max_cost
-    )
 
 
 def hear(board: Board, event: CustomEvent) -> None:

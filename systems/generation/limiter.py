@@ -69,6 +69,12 @@ class ModelLimiter:
         if self._requests is not None:
             self._requests.take(now_ms, 1.0)
 
+    def undo(self, now_ms: int) -> None:
+        """Take a start back that did not come to anything."""
+        self.active -= 1
+        if self._requests is not None:
+            self._requests.take(now_ms, -1.0)
+
     def end(self, now_ms: int, usage: Usage) -> None:
         """Count an end, and what it used."""
         self.active -= 1

@@ -125,6 +125,7 @@ class Run:
         left: steps that have not ended.
         gathered: what the context's sources said, once.
         active: answers it waits for.
+        holders: of a capped run, answers under way, which hold `held_tokens` and `held_cost` of what is left.
         parked: ready steps that wait for one of the run's own to end.
         streams: whether chunks are delivered.
         consumer: chunks for the reader of `run_streaming`, None if there is none.
@@ -134,8 +135,8 @@ class Run:
 
     __slots__ = (
         "active", "asked_ms", "config", "consumer", "cost", "deadline_ms", "emits", "ended_ms", "entity", "error",
-        "errors", "gathered", "left", "over", "parked", "pipeline", "started_ms", "status", "steps",
-        "streams", "usage", "variables", "waits", "wake",
+        "errors", "gathered", "held_cost", "held_tokens", "holders", "left", "over", "parked", "pipeline",
+        "started_ms", "status", "steps", "streams", "usage", "variables", "waits", "wake",
     )  # fmt: skip
 
     def __init__(self, entity: int, pipeline: Pipeline, variables: Mapping[str, Any], *, now_ms: int) -> None:
@@ -151,6 +152,9 @@ class Run:
         self.deadline_ms = -1
         self.usage = _NO_USAGE
         self.cost = 0.0
+        self.holders = 0
+        self.held_tokens = 0
+        self.held_cost = 0.0
         self.active = 0
         self.waits = 0
         self.parked: deque[Step] | None = None

@@ -15,10 +15,10 @@ from tickwright.systems.contracts.ports import Dispatcher
 from tickwright.systems.generation.assembly import Limits, fit
 from tickwright.systems.generation.attempt import Attempt, ask
 from tickwright.systems.generation.board import Board
+from tickwright.systems.generation.budgets import is_capped, take_share
 from tickwright.systems.generation.cache import cache_key
 from tickwright.systems.generation.chunks import ChunkBuffer
 from tickwright.systems.generation.context_types import AssembledContext
-from tickwright.systems.generation.errors import BudgetExceededError
 from tickwright.systems.generation.merging import judge_prompt, judge_schema
 from tickwright.systems.generation.nodes import Kind
 from tickwright.systems.generation.provider import Model, PromptTooLongError, Request
@@ -98,10 +98,19 @@ def _start(board: Board, step: Step, dispatcher: Dispatcher | None, tasks: Tasks
         board.wait(step)
         return
     model = board.model(step.node.model)
-    request = _request(board, step, model)
+    context = _context(board, step, model)
+    request = _request(board, step, model, context)
     if step.node.cache and _answered(board, step, request):
         return
+    share = None
+    if is_capped(step.run):
+        share = take_share(board, step, model, context)
+        if share is None:
+            board.park(step)
+            return
+        request = msgspec.structs.replace(request, max_tokens=share.output)
     attempt = Attempt(step, model, request)
+    attempt.share = share
     if step.run.streams and step.node.kind is not Kind.JUDGE:
         size = step.run.pipeline.definition.streaming.buffer_size
         attempt.buffer = ChunkBuffer(size, partial(board.announce, attempt))
@@ -112,6 +121,8 @@ def _start(board: Board, step: Step, dispatcher: Dispatcher | None, tasks: Tasks
     tasks.start(
         ask, attempt, name=f"step {step.node.id}", on_done=partial(board.arrive, attempt), on_start=attempt.bind
     )
+    if share is not None:
+        board.unpark(step.run)  # there may be room for one more
 
 
 def _prepare(board: Board, step: Step, dispatcher: Dispatcher | None) -> bool:
@@ -136,10 +147,9 @@ def _prepare(board: Board, step: Step, dispatcher: Dispatcher | None) -> bool:
     return not run.status.ended  # a handler may have cancelled the run
 
 
-def _request(board: Board, step: Step, model: Model) -> Request:
+def _request(board: Board, step: Step, model: Model, context: AssembledContext | None) -> Request:
     node = step.node
     schema = node.schema if node.kind is not Kind.JUDGE else judge_schema(len(node.deps))
-    context = _context(board, step, model)
     step.context = context
     step.text.model = model.name
     return Request(
@@ -147,7 +157,7 @@ def _request(board: Board, step: Step, model: Model) -> Request:
         prompt=step.text.prompt,
         system=context.system_prompt if context is not None else "",
         messages=context.messages if context is not None else (),
-        max_tokens=_output_limit(board, step, context),
+        max_tokens=node.max_tokens,
         temperature=node.temperature,
         json_schema=schema,
         timeouts=node.timeouts or board.settings.timeouts,
@@ -179,33 +189,6 @@ def _context(board: Board, step: Step, model: Model) -> AssembledContext | None:
         return None
     limits = Limits(model=model.name, encoding=model.encoding, window=model.window, reserve=reserve)
     return fit(config, run.gathered, prompt, counter=board.counter, limits=limits)
-
-
-def _output_limit(board: Board, step: Step, context: AssembledContext | None) -> int | None:
-    """Return how long the answer may be, within what is left of the run's caps; answers under way do not count yet.
-
-    Raises:
-        BudgetExceededError: nothing is left.
-    """
-    run, node, prompt = step.run, step.node, step.text.prompt
-    limits = run.pipeline.definition.limits
-    if limits.max_tokens is None and limits.max_cost is None:
-        return node.max_tokens
-    where = f"run {run.id} of pipeline {run.pipeline.id!r}"
-    if limits.max_cost is not None and run.cost >= limits.max_cost:
-        raise BudgetExceededError(
-            f"the run has cost {run.cost:g}", where=where, expected=f"less than {limits.max_cost:g} (limits.max_cost)"
-        )
-    if limits.max_tokens is None:
-        return node.max_tokens
-    left = limits.max_tokens - run.usage.total
-    left -= board.counter.count(prompt) if context is None else context.total_tokens
-    if left <= 0:
-        raise BudgetExceededError(
-            f"the run has used {run.usage.total} tokens", where=where,
-            expected=f"room within {limits.max_tokens} (limits.max_tokens)",
-        )  # fmt: skip
-    return left if node.max_tokens is None else min(left, node.max_tokens)
 
 
 def _answered(board: Board, step: Step, request: Request) -> bool:
