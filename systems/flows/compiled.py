@@ -293,7 +293,10 @@ class CompiledFlow:
         everything = entered | inside
         for index in sorted(everything):
             node = self.nodes[index]
-            if node.initial and not any(c in everything for c in node.children):
+            if node.kind is StateType.PARALLEL:  # one that stays may have been left in part
+                if missing := [c for c in node.initial if c not in everything]:
+                    return missing
+            elif node.initial and not any(c in everything for c in node.children):
                 return list(node.initial)
         return []
 
@@ -309,13 +312,17 @@ class CompiledFlow:
 
     def _make_plan(self, config: Config, edges: list[Edge], memory: dict[int, tuple[int, ...]]) -> Plan:
         exits: set[int] = set()
+        targets: list[int] = []
         for edge in edges:
-            exits |= self.exits(config, edge)
+            left = self.exits(config, edge)
+            if left:  # a leaf that aims at itself and does not leave enters nothing, also where another takes it away
+                exits |= left
+                targets += edge.targets
         stay = set(config.active) - exits
         if self.remembers:
             memory = self.remember(config, exits, memory)
-        entered = self.enter_set(tuple([t for edge in edges for t in edge.targets]), stay, memory)
-        order = tuple(sorted(exits, key=lambda each: (-len(self.nodes[each].ancestors), -each)))
+        entered = self.enter_set(tuple(targets), stay, memory)
+        order = tuple(sorted(exits, reverse=True))
         made = Plan(order, tuple(sorted(entered)), self.config(frozenset(stay | entered)))
         nodes = [self.nodes[each] for each in made.entered]
         made.quiet = not any(node.after or node.kind is StateType.FINAL for node in nodes)

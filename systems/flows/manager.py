@@ -235,8 +235,10 @@ class FlowManager:
         """Queue an action for the next tick, FIFO per instance.
 
         Raises:
+            ReentrantSendError: called from a guard or handler, whose step may yet be rolled back.
             UnknownInstanceError: no such instance.
         """
+        self._store.check_outside("enqueue", action)
         _, _, number = self._store.locate(instance)
         self._store.queue.append((number, action, freeze(data, "data"), user))
 
@@ -253,7 +255,9 @@ class FlowManager:
 
         Raises:
             FlowError: the lengths differ, or something is no id.
+            ReentrantSendError: called from a guard or handler, whose step may yet be rolled back.
         """
+        self._store.check_outside("send_batch")
         try:
             taken = np.asarray(ids, np.int64).reshape(-1)
         except (TypeError, ValueError, OverflowError) as error:

@@ -89,7 +89,8 @@ def migrate_one(store: FlowStore, move: _Move) -> None:
     if cells.entered is not None:
         cells.entered[row] = now
     cells.mark_one(row)
-    data = FrozenDict(context=move.context)
+    paths = tuple([table.flow.nodes[index].path for index in sorted(config.active) if index])
+    data = FrozenDict(context=move.context, configuration=paths)
     to = config.current_state
     table.records.setdefault(instance, []).append((move.before, to, MIGRATE, now, data, revision, "", (), ()))
     _start_timers(store, move, now)

@@ -209,7 +209,7 @@ def _after(value: Any, path: str) -> dict[str, tuple[TransitionDefinition, ...]]
     for delay, transitions in _mapping(value, path).items():
         name = str(delay)
         digits = name.isascii() and name.isdigit()
-        if not digits and not name.isidentifier():
+        if not digits and not (name[:1].isalpha() or name[:1] == "_"):
             raise _wrong(f"{delay!r} is no delay", path, "whole milliseconds, or the name of a handler")
         if digits and (len(name) > 16 or int(name) > _MAX_DELAY_MS):
             raise _wrong(f"a delay of {name[:20]} ms", path, f"at most {_MAX_DELAY_MS} ms")

@@ -19,7 +19,7 @@ from tickwright.systems.flows.table import column_types, stored
 __all__ = ["MIGRATE", "Replayed", "compile_flow", "replay", "replay_compiled"]
 
 MIGRATE = "flow.migrate"
-"""The action under which a migration stands in the history; its data is `{context}`."""
+"""The action under which a migration stands in the history; its data is `{context, configuration}`."""
 
 
 def compile_flow(
@@ -120,8 +120,9 @@ def _stepped(flow: CompiledFlow, image: Image, record: Transition, subject: str)
 
 
 def _migrated(flow: CompiledFlow, record: Transition) -> Image:
-    target = flow.by_path.get(record.to, -1)
-    if target < 1:
-        raise _lost(flow, record, f"no state {record.to!r}")
-    config = flow.config(frozenset(flow.enter_set((target,), set(), {})))
+    paths = record.data.get("configuration", (record.to,))
+    if lost := [path for path in paths if path not in flow.by_path]:
+        raise _lost(flow, record, f"no state {lost[0]!r}")
+    active = tuple([flow.by_path[path] for path in paths])
+    config = flow.config(frozenset(flow.enter_set(active, set(), {})))
     return Image(config, freeze(record.data["context"], "context"), {}, ())

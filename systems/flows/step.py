@@ -76,7 +76,7 @@ class Run:
         # most steps send, raise and end nothing: lists are made by `post`, `raise_` and `_finish`
         self.outbox: Sequence[tuple[str, Any, Any]] = ()
         self.raised: Sequence[tuple[str, Any]] = ()
-        self.done_events: Sequence[str] = ()
+        self.done_events: Sequence[tuple[str, Any]] = ()
         self.exited: tuple[int, ...] = ()
         self.entered: tuple[int, ...] = ()
         self.guarding = False
@@ -166,7 +166,7 @@ class Run:
         self.config = plan.config
         self.entered += plan.entered
         nodes = self.flow.nodes
-        for index in plan.entered:
+        for place, index in enumerate(plan.entered):
             node = nodes[index]
             if node.enter:
                 yield node.enter, "enter", index
@@ -177,18 +177,23 @@ class Run:
                     wait = self._waited(wait[0], answer, index)
                 self.timers = (*self.timers, (self.now + wait, index, position))
             if node.kind is StateType.FINAL:
-                self._finish(node.parent)
+                later = plan.entered[place + 1 :]
+                self._finish(index, self.config.active.difference(later))
 
     def _waited(self, name: str, answer: Any, index: int) -> int:
         if isinstance(answer, int | float) and not isinstance(answer, bool) and 0 <= answer < 10**15:
             return int(answer)
         raise self._failed(f"delay {name!r} returned {answer!r}", "delay", name, index, None, "milliseconds")
 
-    def _finish(self, index: int) -> None:
-        while index > 0 and self.flow.is_done(index, self.config.active):
-            self.done_events = [*self.done_events, f"done.state.{self.flow.nodes[index].path}"]
-            index = self.flow.nodes[index].parent
-            if index >= 0 and self.flow.nodes[index].kind is not StateType.PARALLEL:
+    def _finish(self, final: int, active: frozenset[int]) -> None:
+        """Note what is done now that a final state is entered; `active` has no state that is still to be entered."""
+        nodes = self.flow.nodes
+        output, index = nodes[final].definition.output, nodes[final].parent
+        data = None if output is None else FrozenDict(output=output)
+        while index > 0 and self.flow.is_done(index, active):
+            self.done_events = [*self.done_events, (f"done.state.{nodes[index].path}", data)]
+            index, data = nodes[index].parent, None
+            if index >= 0 and nodes[index].kind is not StateType.PARALLEL:
                 break
 
     def settle(self) -> Calls:
@@ -199,7 +204,7 @@ class Run:
             edges: list[Edge] = []
             action, data = "", None
             if self.done_events:
-                action, *self.done_events = self.done_events
+                (action, data), *self.done_events = self.done_events
             elif self.config.eventless and (edges := self.select("")[0]):
                 pass
             elif self.raised:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tickwright.systems.contracts.events import Emitted, HookEvent
 from tickwright.systems.contracts.ports import Dispatcher, Handlers
-from tickwright.systems.flows.audit import AuditStream
+from tickwright.systems.flows.audit import AuditStream, Rejection
 from tickwright.systems.flows.bulk import Where
 from tickwright.systems.flows.cells import Cells
 from tickwright.systems.flows.compiled import CompiledFlow
@@ -19,6 +19,7 @@ from tickwright.systems.flows.components import FlowState
 from tickwright.systems.flows.errors import (
     FlowBusyError,
     FlowDefinitionError,
+    FlowError,
     FlowStepError,
     ReentrantSendError,
     UnknownFlowError,
@@ -207,6 +208,20 @@ class FlowStore:
                 todo="await send_async, or enqueue: both wait for their turn",
             )
 
+    def check_outside(self, what: str, action: object = "") -> None:
+        """Refuse what would leave a macrostep by the back door, and an action that is no text.
+
+        Raises:
+            ReentrantSendError: a macrostep is running.
+            FlowError: the action is no str.
+        """
+        if self.stepping:
+            raise ReentrantSendError(f"{what} inside a macrostep", todo="use ctx.send, which delivers after the commit")
+        if type(action) is not str:
+            raise FlowError(
+                f"an action is a str, not {action!r:.60}", where=f"flows.{what}", expected="a name from `on`"
+            )
+
     def guarded(self, call: Callable[[], T]) -> T:
         """Call what may call handlers; `send` inside of it is refused.
 
@@ -235,11 +250,21 @@ class FlowStore:
                     self.calendar.add(each[0], instance, -1, each[1])
 
     def deliver(self) -> None:
-        """Queue what handlers of one sub-phase sent, by sender, so that the order of instances does not matter."""
-        if self.sent:
-            self.sent.sort(key=lambda sent: sent[0])
-            self.queue.extend(each for _, each in self.sent)
-            self.sent.clear()
+        """Queue what handlers of one sub-phase sent, by sender, so that the order of instances does not matter.
+
+        What goes to nobody ends in the audit stream.
+        """
+        if not self.sent:
+            return
+        self.sent.sort(key=lambda sent: sent[0])
+        for _, each in self.sent:
+            try:
+                self.locate(each[0])
+            except UnknownInstanceError as error:
+                self.audit.append(Rejection(each[0], each[1], each[3], self.world.now(), error))
+            else:
+                self.queue.append(each)
+        self.sent.clear()
 
     def sweep(self) -> None:
         """Forget what is kept of instances that were despawned, whenever that has doubled.

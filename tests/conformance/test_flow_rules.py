@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -20,6 +21,7 @@ from tickwright.systems.flows import (
     InvalidState,
     ReentrantSendError,
     Success,
+    UnknownInstanceError,
     from_xstate,
     read_definition,
     replay,
@@ -177,6 +179,37 @@ class TestMeaning:
         flows.send(it, "go")
         assert calls == seen
 
+    def test_a_parallel_that_stays_keeps_all_of_its_regions(self, flows):
+        region = {"initial": "x", "states": {"x": {"on": {"on": "y"}}, "y": {}}}
+        both = {"type": "parallel", "states": {"a": region, "b": region}}
+        it = begin(flows, flat(p=both | {"on": {"go": {"target": ".a.y", "reenter": False}}}))
+        flows.send(it, "on")
+        assert flows.send(it, "go") == Success("p")
+        assert flows.get(it).value == {"p": {"a": "y", "b": "x"}}  # its inside was left, and entered anew
+
+    def test_what_does_not_leave_its_leaf_enters_nothing_where_another_takes_the_leaf_away(self, flows):
+        stays = {"initial": "x", "states": {"x": {"on": {"go": {"target": "x", "reenter": False}}}}}
+        leaves = {"initial": "x", "states": {"x": {"on": {"go": "#out"}}}}
+        it = begin(flows, flat(p={"type": "parallel", "states": {"a": stays, "b": leaves}}, out={"id": "out"}))
+        assert flows.send(it, "go") == Success("out")
+        assert flows.get(it).configuration == ("out",)
+
+    def test_a_parallel_is_done_once_though_its_regions_end_together(self, flows):
+        done = []
+        ends = {"initial": "x", "states": {"x": {"on": {"go": "z"}}, "z": {"type": "final"}}}
+        both = {"type": "parallel", "states": {"a": ends, "b": ends}, "on_done": {"actions": "count"}}
+        it = begin(flows, flat(p=both), count=lambda c, e: done.append(e.action))
+        flows.send(it, "go")
+        assert done == ["done.state.p"]
+
+    def test_a_done_event_carries_the_output_of_the_final_state(self, flows):
+        told = []
+        ends = {"initial": "x", "states": {"x": {"on": {"go": "z"}}, "z": {"type": "final", "output": {"n": [1]}}}}
+        ways = {"on_done": {"target": "end", "guard": {"expr": "event.output.n != 0"}, "actions": "tell"}}
+        it = begin(flows, flat(c=ends | ways, end={}), tell=lambda c, e: told.append((e.output, e.data)))
+        assert flows.send(it, "go") == Success("end")
+        assert told == [({"n": (1,)}, {"output": {"n": (1,)}})]
+
     def test_the_xstate_importer_does_not_reenter_by_default(self):
         config = {
             "id": "x",
@@ -209,6 +242,15 @@ class TestOrderAndAtomicity:
         flows.send(it, "go")
         assert calls == list(names)
         assert flows.get(it).revision == 1
+
+    def test_rule_1_regions_are_left_against_the_order_of_the_document_each_whole(self, flows):
+        calls = []
+        names = ("out_p", "out_a", "out_ax", "out_b", "out_bx")
+        a, b = ({"exit": f"out_{n}", "initial": "x", "states": {"x": {"exit": f"out_{n}x"}}} for n in "ab")
+        both = {"type": "parallel", "exit": "out_p", "states": {"a": a, "b": b}, "on": {"go": "q"}}
+        it = begin(flows, flat(p=both, q={}), **{name: writes(calls, name) for name in names})
+        flows.send(it, "go")
+        assert calls == ["out_bx", "out_b", "out_ax", "out_a", "out_p"]
 
     def test_rule_1_done_events_come_before_always_and_always_before_what_was_raised(self, flows):
         calls = []
@@ -334,6 +376,24 @@ class TestOrderAndAtomicity:
             flows.send(it, "go")
         assert isinstance(error.value.cause, ReentrantSendError)
 
+    @pytest.mark.parametrize("door", ["enqueue", "send_batch"])
+    def test_rule_3_a_queue_is_no_way_out_of_a_step_that_may_be_rolled_back(self, app, flows, door):
+        def enter(ctx, event):
+            flows.enqueue(it, "go") if door == "enqueue" else flows.send_batch([it], "go")
+
+        it = begin(flows, flat(a={"on": {"go": "b"}}, b={"enter": "enter"}), enter=enter)
+        with pytest.raises(FlowError) as error:
+            flows.send(it, "go")
+        assert isinstance(error.value.cause, ReentrantSendError)
+        app.update()
+        assert flows.get(it).current_state == "a"
+
+    def test_rule_6_what_is_sent_to_nobody_is_in_the_audit_stream(self, app, flows):
+        it = begin(flows, flat(a={"on": {"go": {"actions": "tell"}}}), tell=lambda c, e: c.send(999_999, "hear"))
+        flows.send(it, "go", user="ann")
+        ((whom, action, user, result),) = [(e.instance, e.action, e.user, e.result) for e in flows.audit]
+        assert (whom, action, user, type(result)) == (999_999, "hear", "ann", UnknownInstanceError)
+
     def test_rule_7_a_tick_takes_timers_then_queued_actions_then_always(self, app, flows):
         a = {
             "after": {"10": {"actions": "timer"}},
@@ -379,6 +439,18 @@ class TestOrderAndAtomicity:
             flows.enqueue(each, "go")
         app.update()
         assert [flows.get(each).current_state for each in ids] == ["a", "b", "a", "b"]
+
+    def test_rule_7_always_is_asked_in_a_tick_also_where_something_else_changed_the_answer(self, app, flows):
+        waits = {"always": {"target": "b", "guard": {"expr": "n > 3"}}}
+        document = flat(a=waits, b={}) | {"context_types": {"n": "i32"}}
+        it, other = begin(flows, document), flows.start("f", {"n": 1})
+        kind = app.world.component_named("FlowOf_f")
+        app.world.insert(it, replace(app.world.get(it, kind), n=7))  # as a system may write a typed field
+        app.update()
+        assert [flows.get(each).current_state for each in (it, other)] == ["b", "a"]
+        flows.register(document | {"states": {"a": {"always": "b"}, "b": {}}})
+        app.update()
+        assert flows.get(other).current_state == "b"
 
     def test_rule_7_what_instances_send_to_others_arrives_in_the_next_sub_phase(self, app, flows):
         heard = []
@@ -434,6 +506,14 @@ class TestOrderAndAtomicity:
         assert found.started_with == {"context": {"by": (), "k": 1}, "user": "", "timestamp": 1000}
         again = replay(document, found.started_with, found.history, handlers=handlers)
         assert (again.current_state, again.context) == ("c", found.context)
+
+    def test_rule_9_a_migration_in_the_middle_of_regions_replays(self, flows):
+        region = {"initial": "x", "states": {"x": {"on": {"go": "y"}}, "y": {}}}
+        it = begin(flows, flat(p={"type": "parallel", "states": {"a": region, "b": region}}))
+        flows.send(it, "go")
+        flows.migrate(it, {}, lambda context: {**context, "k": 1})
+        again = flows.replay(it)
+        assert (again.configuration, again.context) == (flows.get(it).configuration, {"k": 1})
 
     def test_rule_9_an_instance_pins_its_version(self, flows):
         it = begin(flows, flat(a={"on": {"go": "b"}}, b={}) | {"version": "1"})

@@ -148,7 +148,7 @@ class ModelStep:
         self.outbox: list[tuple[str, Any, Any]] = []
         self.failures: Failures = []
         self.raised: deque[tuple[str, Any]] = deque()
-        self.done: deque[str] = deque()
+        self.done: deque[tuple[str, Any]] = deque()
 
     def outcome(self, first: Callable[[], None]) -> Outcome:
         """Do the first microstep and all that follow from it."""
@@ -274,7 +274,8 @@ class ModelStep:
         for way in ways:
             self.trace.append(("take", way.site))
             self.run(way.actions, "action")
-        targets = [target for way in ways for target in way.targets]
+        leaving = [way for way in ways if self.structure.exits(self.active, way)]
+        targets = [target for way in leaving for target in way.targets]
         if not targets:
             return
         self.timers = {key: at for key, at in self.timers.items() if key[0] not in exited}
@@ -285,7 +286,8 @@ class ModelStep:
 
     def enter(self, entered: set[str] | frozenset[str]) -> None:
         """Call the entry handlers and begin the timers."""
-        for path in self.structure.in_document_order(entered):
+        order = self.structure.in_document_order(entered)
+        for number, path in enumerate(order):
             state = self.structure.states[path]
             self.trace.append(("enter", path))
             self.run(state.enter, "enter")
@@ -293,7 +295,7 @@ class ModelStep:
                 wait = int(delay) if delay.isdigit() else self.delay(delay)
                 self.timers[path, position] = self.now + wait
             if state.type is StateType.FINAL:
-                self.finish(path)
+                self.finish(path, self.active - set(order[number + 1 :]))
 
     def delay(self, name: str) -> int:
         """Ask a handler for a delay, ms."""
@@ -304,12 +306,13 @@ class ModelStep:
             raise ValueError(f"delay {name!r} returned {wait!r}")
         return int(wait)
 
-    def finish(self, path: str) -> None:
+    def finish(self, path: str, active: set[str]) -> None:
         """Note what is done now that a final state is active."""
-        parent = path.rpartition(".")[0]
-        while parent and self.structure.is_done(parent, self.active):
-            self.done.append(f"done.state.{parent}")
-            parent = parent.rpartition(".")[0]
+        parent, output = path.rpartition(".")[0], self.structure.states[path].output
+        data = None if output is None else {"output": output}
+        while parent and self.structure.is_done(parent, active):
+            self.done.append((f"done.state.{parent}", freeze(data, "output")))
+            parent, data = parent.rpartition(".")[0], None
             if self.structure.states[parent].type is not StateType.PARALLEL:
                 return
 
@@ -336,7 +339,7 @@ class ModelStep:
         count = 0
         while not self.structure.is_done("", self.active):
             if self.done:
-                action, data, ways = self.done.popleft(), None, []
+                (action, data), ways = self.done.popleft(), []
             elif ways := self.select(""):
                 action, data = "", None
             elif self.raised:

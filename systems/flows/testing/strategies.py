@@ -106,9 +106,9 @@ class _Builder:
 
     def child(self, depth: int) -> dict[str, Any]:
         state: dict[str, Any] = {"on": {}} | self.calls("enter") | self.calls("exit")
-        if not self.nested or depth > 1 or not self.often(1, 4):
+        if not self.nested or depth > 1 or not self.often(1, 3):
             return state
-        if self.often(1, 3):
+        if self.often(1, 2):
             regions = {name: {"on": {}} | self.compound(2, depth=depth + 2) for name in ("left", "right")}
             return state | {"type": "parallel", "states": regions}
         return state | self.compound(3, depth=depth + 1)
@@ -139,9 +139,12 @@ class _Builder:
             state["id"] = path.replace(".", "_")
         open_ = [path for path, state in paths.items() if state.get("type") not in ("final", "history")]
         for _ in range(self.draw(st.integers(0, 5))):
-            state = paths[self.one_of(*open_)]
-            target = self.anywhere(paths) if self.often(4, 5) or not self.handlers else None
-            way = self.way(target, guarded=self.often(1, 2)) | ({"reenter": False} if self.often(1, 5) else {})
+            path = self.one_of(*open_)
+            state, home = paths[path], self.often(1, 4)  # at home: to itself or into it, which it need not leave
+            targets = [each for each in paths if _inside(each, path)] if home else paths
+            target = self.anywhere(targets) if self.often(4, 5) or not self.handlers else None
+            stays = self.often(1, 2 if home else 5)
+            way = self.way(target, guarded=self.often(1, 2)) | ({"reenter": False} if stays else {})
             action = "*" if self.often(1, 12) else self.one_of(*ACTIONS)
             listed = state["on"].get(action, [])
             state["on"][action] = [*(listed if isinstance(listed, list) else [listed]), way]
@@ -159,8 +162,9 @@ class _Builder:
             state["always"] = {"target": self.anywhere(later), "guard": guard}
         if self.timers and self.often(1, 5):
             state["after"] = {str(self.one_of(5, 10, 25)): self.way(self.anywhere(paths), guarded=False)}
-        if "states" in state and later and self.often(1, 2):
-            state["on_done"] = self.way(self.anywhere(later), guarded=False)
+        if "states" in state and (later or self.handlers) and self.often(1, 2):
+            onwards = later and (self.often(2, 3) or not self.handlers)
+            state["on_done"] = self.way(self.anywhere(later) if onwards else None, guarded=False)
 
 
 def _inside(path: str, other: str) -> bool:

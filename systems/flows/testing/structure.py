@@ -225,7 +225,7 @@ class Structure:
         active.add(path)
         state = self.states[path]
         if state.type is StateType.PARALLEL:
-            active |= set(self.children(path))
+            active |= set(self.children(path))  # also those that an inner transition left alone
         elif self.children(path) and not any(child in active for child in self.children(path)):
             for target in self.initial(path):
                 for real in self._real(target, memory):
@@ -282,8 +282,8 @@ class Structure:
         return tuple(found)
 
     def in_exit_order(self, paths: Iterable[str]) -> list[str]:
-        """Return states deepest first, then against document order."""
-        return sorted(paths, key=lambda path: (-len(self.ancestors(path)), -self.order[path]))
+        """Return states against document order, so that each comes before those around it."""
+        return sorted(paths, key=self.order.__getitem__, reverse=True)
 
     def in_document_order(self, paths: Iterable[str]) -> list[str]:
         """Return states as the document lists them, parents first."""
