@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +11,14 @@ from numpy.typing import NDArray
 from tickwright.systems.contracts.events import FlowFinished, FlowRejected, FlowTransitioned
 from tickwright.systems.flows.bulk import BLOCK, Job, Where, ascends, within
 from tickwright.systems.flows.cells import Cells
-from tickwright.systems.flows.compiled import CompiledFlow, Config
 from tickwright.systems.flows.errors import FlowError
-from tickwright.systems.flows.guards import parts_of
 from tickwright.systems.flows.results import GuardFailed, TransitionResult
 from tickwright.systems.flows.stepper import REJECTIONS, Stepper
 from tickwright.systems.flows.store import FlowStore, Queued
 from tickwright.systems.flows.table import FlowTable
 from tickwright.systems.flows.ticket import SUCCESS, Ticket
 from tickwright.systems.flows.timers import Bucket
+from tickwright.systems.flows.turning import turning
 
 __all__ = ["Advancer"]
 
@@ -327,7 +325,7 @@ class Advancer:
         for table in self.store.tables:
             if table.flow.rests:
                 continue
-            some = [cells.ids[rows] for cells in table.cells() for rows in _turning(cells)]
+            some = [cells.ids[rows] for cells in table.cells() for rows in turning(cells)]
             for instance in sorted(np.concatenate(some).tolist()) if some else ():
                 found = self.store.find(instance)
                 if found is not None and instance not in self.store.locked:
@@ -335,38 +333,6 @@ class Advancer:
                         self.stepper.always(*found, instance)
                     except FlowError:
                         continue  # in the audit stream
-
-
-def _turning(cells: Cells) -> Iterator[NDArray[np.int64]]:
-    """Yield the rows in which an eventless transition may hold now; guards over columns are asked for all at once.
-
-    At the end of a step none held. Since then a system may have written a typed field, time has passed, or the
-    definition was registered anew.
-    """
-    flow, configs = cells.table.flow, cells.config[cells.live()]
-    for config in flow.config_list:
-        if config.eventless and len(rows := np.flatnonzero(configs == config.index)):
-            yield rows[
-                _may_turn(flow, config, {name: column[rows] for name, column in cells.values.items()}, len(rows))
-            ]
-
-
-def _may_turn(flow: CompiledFlow, config: Config, values: dict[str, Any], size: int) -> NDArray[np.bool_]:
-    """Return which rows the scalar step has to ask, bool (N,)."""
-    found = np.zeros(size, np.bool_)
-    for edge in (edge for index in config.active for edge in flow.nodes[index].always):
-        parts = parts_of(edge.checks)
-        if parts is None:
-            return np.ones(size, np.bool_)
-        held = np.ones(size, np.bool_)
-        try:
-            with np.errstate(all="raise"):
-                for guard, _ in parts:
-                    held &= np.broadcast_to(np.asarray(guard(values), np.bool_), size)
-        except Exception:
-            return np.ones(size, np.bool_)  # the scalar step asks one by one, and fails closed with the reason
-        found |= held
-    return found
 
 
 def _joined(bucket: Bucket) -> Iterator[tuple[NDArray[np.int64], int, int]]:
