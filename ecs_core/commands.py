@@ -7,20 +7,18 @@ order in which they were staged, and ten thousand of them are a handful of colum
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from tickwright.ecs_core.component import ComponentError, ComponentInfo, info_of
+from tickwright.ecs_core.applying import check_alive, execute, prepare
+from tickwright.ecs_core.component import ComponentError, info_of
 from tickwright.ecs_core.entity import Entity, Ids, as_ids, check_distinct
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.preparing import Values
 from tickwright.ecs_core.schema_change import follow, value_lists
 from tickwright.ecs_core.staged import Group, Operation
-from tickwright.ecs_core.values import duplicate, list_columns, opened, split_components
+from tickwright.ecs_core.values import duplicate, opened, split_components
 
 if TYPE_CHECKING:
     from tickwright.ecs_core.world import World
@@ -139,7 +137,7 @@ class Commands:
                 raise duplicate(infos[place].name)
         group = groups[key] = self._group(operation, kinds)
         group.infos = infos
-        group.values = tuple([[] for _ in range(info.width)] for info in infos)
+        group.values = tuple([] if info.storage == "object" else [[] for _ in info.fields] for info in infos)
         rules = [(place, getattr(info.kind, "__relation__", None)) for place, info in enumerate(infos)]
         group.pointing = tuple((place, rule) for place, rule in rules if rule is not None)
         if group.pointing:
@@ -204,7 +202,7 @@ class Commands:
     def _staged(self, components: Sequence[Any], count: int) -> list[Values]:
         """Return values with columns of their own: the caller's arrays may change before they are applied."""
         found = self._world.values_of(opened(components), count)
-        return [replace(each, columns=[column.copy() for column in each.columns]) for each in found]
+        return [each.copy() for each in found]
 
     def remove_batch(self, ids: Any, *kinds: type[Any]) -> None:
         """Stage taking components from distinct entities."""
@@ -259,9 +257,9 @@ class Commands:
         groups, world = self._groups, self._world
         try:
             world.check_free("applying commands")
-            prepared = [self._prepare(group) for group in groups]
+            prepared = [prepare(world, group) for group in groups]
             if world.stale_policy == "error":
-                self._check_alive(prepared)
+                check_alive(world, prepared)
         except Exception:
             self.clear()
             raise
@@ -276,7 +274,7 @@ class Commands:
                     group.call(world)
                 else:
                     world.applying = True
-                    self._execute(group, ids, values)
+                    execute(world, group, ids, values)
                 world.applying = keep
         except Exception:
             self._release(groups[done - 1 :])
@@ -312,18 +310,17 @@ class Commands:
         """Give staged values the schemas that hold now."""
         components, count = self._world.components, len(group.ids)
         if any(components.number(info.kind) in components.replaced for info in group.infos):
-            found = [follow(self._world, each, count) for each in self._prepare(group)[2]]
-            group.infos = tuple(each.info for each in found)
-            group.kinds = tuple(info.kind for info in group.infos)
-            group.values = tuple(value_lists(self._world, each, count) for each in found)
+            found = [follow(self._world, each, count) for each in prepare(self._world, group)[2]]
+            group.fill([each.info for each in found], [value_lists(self._world, each, count) for each in found])
 
     def restage(
         self, operation: Operation, kinds: tuple[type[Any], ...], ids: list[int], values: Sequence[list[list[Any]]]
     ) -> None:
         """Stage what `staged` yielded."""
-        infos = tuple(self._world.components.info(kind) for kind in kinds)
         group = self._group(operation, kinds)
-        group.ids, group.infos, group.values = list(ids), infos, tuple(values)
+        group.ids = list(ids)
+        if operation in ("spawn", "insert"):
+            group.fill([self._world.components.info(kind) for kind in kinds], values)
         self._fresh = True
 
     def clear(self) -> None:
@@ -345,100 +342,6 @@ class Commands:
         for delay_s, later in self._delayed:
             self._world.delay(delay_s, later)
         self._delayed.clear()
-
-    def _prepare(self, group: Group) -> tuple[Group, Ids, list[Values]]:
-        """Turn a group's instances into columns."""
-        if group.batch is not None:
-            return group, *group.batch
-        ids = self._ids(group.ids)
-        for kind in group.kinds if group.operation == "remove" else ():
-            info_of(kind)
-        if group.operation not in ("spawn", "insert"):
-            return group, ids, []
-        group.absorb()
-        pairs = zip(group.infos, group.values, strict=True)
-        return group, ids, [self._values(info, values) for info, values in pairs]
-
-    def _ids(self, staged: list[int]) -> Ids:
-        """Return staged ids as uint64; `array` refuses what is no id, where NumPy would cut off fractions."""
-        try:
-            return np.array(array("Q", staged), np.uint64)
-        except (TypeError, ValueError, OverflowError):
-            alive = self._world.entities
-            raise next(alive.stale(each) for each in staged if not _is_number(each)) from None
-
-    def _values(self, info: ComponentInfo, values: list[list[Any]]) -> Values:
-        number = self._world.components.number(info.kind)
-        if info.storage == "object":
-            return Values(number, info, objects=values[0])
-        return Values(number, info, list_columns(self._world, info, values))
-
-    def _check_alive(self, prepared: Sequence[tuple[Group, Ids, list[Values]]]) -> None:
-        """Look for stale ids before anything changes: alive now or spawned here, and not despawned here before."""
-        entities = self._world.entities
-        spawned: set[int] = set()
-        gone: set[int] = set()
-        for group, ids, values in prepared:
-            found = ids.tolist()
-            if group.operation == "spawn":
-                spawned.update(found)
-            for entity in self._targets(ids, values):
-                if entity in gone or not (entity in spawned or entities.contains(entity)):
-                    raise entities.stale(entity)
-            if group.operation == "spawn":
-                continue
-            for entity in found:
-                if entity in gone or not (entity in spawned or entities.contains(entity)):
-                    raise entities.stale(entity)
-            if group.operation == "despawn":
-                gone.update(found)
-
-    def _targets(self, ids: Ids, values: list[Values]) -> Iterator[int]:
-        """Yield the targets of relations among the values."""
-        for each in values:
-            if hasattr(each.info.kind, "__relation__"):
-                for targets in self._world.relations.targets_of(each.info.kind, each, len(ids)):
-                    yield from targets
-
-    def _execute(self, group: Group, ids: Ids, values: list[Values]) -> None:
-        world = self._world
-        if world.components.replaced:  # since they were staged, perhaps by a command before this one
-            values = [follow(world, each, len(ids)) for each in values]
-        if group.operation == "spawn":
-            world.spawn_rows(ids, values)
-            return
-        alive = world.entities.contains_batch(ids)
-        if not alive.all():
-            ids, values = self._drop_stale(group, ids, values, alive)
-        if group.operation == "insert":
-            world.insert_rows(ids, values)
-        elif group.operation == "remove":
-            numbers = [world.components.number(kind) for kind in group.kinds]
-            world.remove_rows(ids, [world.components.present(number) for number in numbers])
-        else:
-            world.despawn_rows(ids)
-
-    def _drop_stale(self, group: Group, ids: Ids, values: list[Values], alive: Any) -> tuple[Ids, list[Values]]:
-        stale = ids[~alive]
-        first = self._world.entities.stale(int(stale[0]))
-        if not self._world.passes_over_stale(first, count=len(stale), what=group.operation):
-            raise first
-        places = np.flatnonzero(alive).tolist()
-        kept = [
-            Values(
-                each.number,
-                each.info,
-                [column if not column.ndim else column[places] for column in each.columns],
-                each.objects if len(each.objects) < 2 else [each.objects[place] for place in places],
-                each.make,
-            )
-            for each in values
-        ]
-        return ids[alive], kept
-
-
-def _is_number(entity: Any) -> bool:
-    return isinstance(entity, SupportsIndex) and 0 <= int(entity) < 2**64
 
 
 def _distinct(ids: Any) -> Ids:

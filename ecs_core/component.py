@@ -12,7 +12,7 @@ import keyword
 import sys
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, dataclass_transform, overload
@@ -140,6 +140,20 @@ class ComponentInfo:
         from tickwright.ecs_core.encoding import row_encoder
 
         return row_encoder(self)
+
+    @cached_property
+    def read(self) -> Callable[[Sequence[Any]], Sequence[list[Any]]]:
+        """Call it with instances for one list per field."""
+        from tickwright.ecs_core.encoding import reader
+
+        return reader(self)
+
+    @cached_property
+    def codes(self) -> tuple[str, ...]:
+        """What `struct` calls each field's numbers; "" where a value needs a closer look."""
+        from tickwright.ecs_core.encoding import code_of
+
+        return tuple(map(code_of, self.fields))
 
     @property
     def width(self) -> int:

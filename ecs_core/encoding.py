@@ -1,8 +1,8 @@
-"""From an instance to the values that its columns store, with a short way for what nearly all rows have."""
+"""From instances to the values that their columns store, with short ways for what nearly all of them hold."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -11,7 +11,34 @@ import numpy as np
 from tickwright.ecs_core.component import ComponentInfo, FieldInfo
 from tickwright.ecs_core.rows import HasSymbols, plain_value
 
-__all__ = ["row_encoder"]
+__all__ = ["code_of", "reader", "row_encoder"]
+
+# by kind and size: a dtype's name is computed anew, in ten microseconds, each time it is asked for
+_CODES = {
+    ("f", 4): "f", ("f", 8): "d", ("i", 1): "b", ("i", 2): "h", ("i", 4): "i", ("i", 8): "q",
+    ("u", 1): "B", ("u", 2): "H", ("u", 4): "I", ("u", 8): "Q",
+}  # fmt: skip
+
+
+def code_of(field: FieldInfo) -> str:
+    """Return what `struct` calls a field's numbers, "" if it takes what the field does not."""
+    return _CODES.get((field.dtype.kind, field.dtype.itemsize), "") if field.kind in ("number", "entity") else ""
+
+
+def reader(info: ComponentInfo) -> Callable[[Sequence[Any]], Sequence[list[Any]]]:
+    """Return what takes the fields out of instances, one list per field.
+
+    It is compiled for the fields' names: an attribute named in the code is read in half the time that `attrgetter`
+    takes.
+    """
+    names = [field.name for field in info.fields]
+    if not all(name.isascii() for name in names):  # the compiler would write them another way
+        getters = [attrgetter(name) for name in names]
+        return lambda rows: [list(map(getter, rows)) for getter in getters]
+    lists = ", ".join(f"[each.{name} for each in rows]" for name in names)
+    made: Callable[[Sequence[Any]], Sequence[list[Any]]]
+    made = eval(f"lambda rows: ({lists},)" if names else "lambda rows: ()")  # noqa: S307  # identifiers, checked
+    return made
 
 
 def row_encoder(info: ComponentInfo) -> Callable[[HasSymbols, Any], list[Any]]:

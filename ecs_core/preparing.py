@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from numpy.typing import NDArray
+import numpy as np
 
 from tickwright.ecs_core.component import Batch, ComponentInfo
+from tickwright.ecs_core.packing import Columns
 from tickwright.ecs_core.symbols import Symbols
 from tickwright.ecs_core.tables import Tables
 from tickwright.ecs_core.values import batch_columns, default_columns, duplicate, instance_columns
@@ -20,23 +21,29 @@ __all__ = ["Preparing", "Values"]
 class Values:
     """One component for N entities.
 
-    Columns are arrays (N,) or () per field; an object component has N objects, one for all, or `make` for one each.
+    Columns are arrays (N,) or () per field, or a block of them; an object component has N objects, one for all, or
+    `make` for one each.
     What is `required` only fills in: entities that have the component keep theirs.
     """
 
     number: int
     info: ComponentInfo
-    columns: Sequence[NDArray[Any]] = ()
+    columns: Columns = ()
     objects: Sequence[Any] = ()
     make: Callable[[], Any] | None = None
     required: bool = False
 
     def own(self) -> Values:
         """Return the same with copies of columns that look into other arrays, as chunks of tables do."""
-        if all(each.base is None or not each.ndim for each in self.columns):
+        if isinstance(self.columns, np.ndarray) or all(each.base is None or not each.ndim for each in self.columns):
             return self
-        columns = [each if each.base is None else each.copy() for each in self.columns]
-        return replace(self, columns=columns)
+        return replace(self, columns=[each if each.base is None else each.copy() for each in self.columns])
+
+    def copy(self) -> Values:
+        """Return the same with columns that nobody else has; a block is always the engine's own."""
+        if isinstance(self.columns, np.ndarray):
+            return self
+        return replace(self, columns=[each.copy() for each in self.columns])
 
     def object_at(self, place: int) -> Any:
         """Return the object for the place-th entity."""

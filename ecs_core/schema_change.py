@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tickwright.ecs_core.component import ComponentError, ComponentInfo, FieldInfo, info_of
+from tickwright.ecs_core.packing import list_columns
 from tickwright.ecs_core.preparing import Values
 from tickwright.ecs_core.rows import plain_value
-from tickwright.ecs_core.values import default_columns, list_columns, take_values
+from tickwright.ecs_core.values import default_columns, take_values
 
 if TYPE_CHECKING:
     from tickwright.ecs_core.world import World
@@ -59,12 +60,10 @@ def follow(world: World, values: Values, count: int) -> Values:
         else:
             rows = [dict(zip(names, row, strict=True)) for row in zip(*lists, strict=True)] or [{}] * count
         made = [_made(world, after.kind, row) for row in rows]
-        fresh: list[list[Any]] = [[] for _ in range(after.width)]
-        take_values(after, made, fresh)
         if after.storage == "object":
             values = Values(number, after, objects=made)
         else:
-            values = Values(number, after, list_columns(world, after, fresh))
+            values = Values(number, after, list_columns(world, after, take_values(after, made)))
     return values
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -12,6 +10,7 @@ from numpy.typing import NDArray
 
 from tickwright.ecs_core.component import NO_DEFAULT, Batch, Bundle, ComponentError, ComponentInfo, FieldInfo
 from tickwright.ecs_core.errors import TickwrightError
+from tickwright.ecs_core.packing import Columns, list_columns, packed
 from tickwright.ecs_core.rows import HasSymbols, bad_value, plain_value
 
 __all__ = [
@@ -19,67 +18,40 @@ __all__ = [
     "default_columns",
     "duplicate",
     "instance_columns",
-    "list_columns",
     "not_whole",
     "opened",
     "split_components",
     "take_values",
 ]
 
-# by kind and size: a dtype's name is computed anew, in ten microseconds, each time it is asked for
-_CODES = {
-    ("f", 4): "f", ("f", 8): "d", ("i", 1): "b", ("i", 2): "h", ("i", 4): "i", ("i", 8): "q",
-    ("u", 1): "B", ("u", 2): "H", ("u", 4): "I", ("u", 8): "Q",
-}  # fmt: skip
 
-
-def list_columns(world: HasSymbols, info: ComponentInfo, values: Sequence[list[Any]]) -> list[NDArray[Any]]:
-    """Return one array (N,) per field of lists of N values each.
+def take_values(info: ComponentInfo, instances: Sequence[Any]) -> Sequence[list[Any]]:
+    """Return the instances' values, one list per field; an object component has one, of the objects.
 
     Raises:
-        ComponentError: a value that does not fit its column.
-
-    Cost: about 10 ns a value; `array` refuses what is no number, where NumPy would parse text.
-    """
-    return [_list_column(world, info, field, each) for field, each in zip(info.fields, values, strict=True)]
-
-
-def _list_column(world: HasSymbols, info: ComponentInfo, field: FieldInfo, values: list[Any]) -> NDArray[Any]:
-    if field.kind in ("number", "entity") and field.dtype.kind != "b":
-        try:
-            code = _CODES[field.dtype.kind, field.dtype.itemsize]
-            return np.frombuffer(array(code, values), field.dtype)
-        except (TypeError, ValueError, OverflowError):
-            pass
-    return np.array([plain_value(world, info, field, value) for value in values], field.dtype)
-
-
-def take_values(info: ComponentInfo, instances: Sequence[Any], into: Sequence[list[Any]]) -> None:
-    """Append the instances' values to one list per field; an object component has one, of the objects.
-
-    Raises:
-        ComponentError: a field that was never set; nothing is appended to any list then.
+        ComponentError: a field that was never set.
     """
     if info.storage == "object":
-        into[0].extend(instances)
-        return
+        return [list(instances)]
     try:
-        found = [list(map(attrgetter(field.name), instances)) for field in info.fields]
+        return info.read(instances)
     except AttributeError as error:
         raise not_whole([info], [instances[0]], error) from None
-    for target, values in zip(into, found, strict=True):
-        target.extend(values)
 
 
-def instance_columns(world: HasSymbols, info: ComponentInfo, instance: Any) -> list[NDArray[Any]]:
-    """Return an instance's values as arrays of shape ().
+def instance_columns(world: HasSymbols, info: ComponentInfo, instance: Any) -> Columns:
+    """Return an instance's values for all rows.
 
     Raises:
         ComponentError: a value that does not fit its column, or a field that was never set.
     """
-    values: list[list[Any]] = [[] for _ in info.fields]
-    take_values(info, [instance], values)
-    return [column.reshape(()) for column in list_columns(world, info, values)]
+    values = take_values(info, [instance])
+    if info.shared_dtype is not None and all(info.codes):  # one call for all of them
+        row = packed(info.codes[0], [value for (value,) in values])
+        if isinstance(row, bytes):
+            return np.frombuffer(row, info.shared_dtype)
+    found = list_columns(world, info, values)
+    return found[:, 0] if isinstance(found, np.ndarray) else [column.reshape(()) for column in found]
 
 
 def batch_columns(world: HasSymbols, batch: Batch, info: ComponentInfo, count: int) -> list[NDArray[Any]]:

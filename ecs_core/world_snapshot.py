@@ -162,7 +162,7 @@ def _save_commands(commands: Commands) -> list[Any]:
             group.operation,
             _names(group),
             [int(each) for each in group.ids],
-            [[[plain(each) for each in column] for column in values] for values in group.values],
+            [[[plain(each) for each in column] for column in values] for values in group.lists()],
         ]
         for group in commands.staged()
     ]
