@@ -40,10 +40,24 @@ class Delayed:
 class Commands:
     """One system's staged changes; entities that `spawn` returns exist from the next sync point on."""
 
-    __slots__ = ("_delayed", "_despawns", "_fresh", "_groups", "_inserts", "_order", "_removes", "_spawns", "_world")
+    __slots__ = (
+        "_delayed",
+        "_despawns",
+        "_entities",
+        "_fresh",
+        "_groups",
+        "_inserts",
+        "_kinds",
+        "_order",
+        "_removes",
+        "_spawning",
+        "_spawns",
+        "_world",
+    )
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._entities = world.entities
         self._delayed: list[tuple[float, Commands]] = []
         self._reset()
 
@@ -55,6 +69,8 @@ class Commands:
 
     def _close_groups(self) -> None:
         self._spawns: dict[tuple[type[Any], ...], Group] = {}
+        self._spawning: Group
+        self._kinds: tuple[type[Any], ...] | None = None
         self._inserts: dict[Any, Group] = {}
         self._removes: dict[Any, Group] = {}
         self._despawns: Group | None = None
@@ -73,18 +89,42 @@ class Commands:
         Raises:
             ComponentError: no component, or one given twice; values are checked when the commands are applied.
         """
-        group = self._spawns.get(tuple(map(type, components)))
-        if group is None or (group.pointing and not self._may_join(group, components)):
-            components = tuple(split_components(components))
-            group = self._open(self._spawns, "spawn", components)
-        entity = self._world.entities.reserve()
+        kinds: tuple[type[Any], ...]
+        match components:  # a third of what `map` takes, which calls `type` once for each
+            case (a, b):
+                kinds = type(a), type(b)
+            case (a, b, c):
+                kinds = type(a), type(b), type(c)
+            case (a, b, c, d):
+                kinds = type(a), type(b), type(c), type(d)
+            case _:
+                kinds = tuple(map(type, components))
+        if kinds != self._kinds:
+            components = self._turn_to(kinds, components)
+        group, entities = self._spawning, self._entities
+        entity = entities.used
+        if entities.free_count or entity >= entities.capacity:
+            entity = entities.reserve()
+        else:  # what `reserve` does for a fresh index, without the call
+            entities.used = entity + 1
         group.ids.append(entity)
         rows = group.rows
         rows.append(components)
         if len(rows) > _ABSORB:
             group.absorb()
         self._fresh = True
-        return entity
+        return entity  # type: ignore[return-value]  # Entity() costs a call
+
+    def _turn_to(self, kinds: tuple[type[Any], ...], components: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Have the group of these types be the one that `spawn` adds to; return the components, bundles opened."""
+        group = self._spawns.get(kinds)
+        if group is None or (group.pointing and not self._may_join(group, components)):
+            components = tuple(split_components(components))
+            group = self._open(self._spawns, "spawn", components)
+        self._spawning = group
+        # the next spawn may skip this unless it has bundles to open, or targets to look at
+        self._kinds = kinds if kinds == group.kinds and not group.pointing else None
+        return components
 
     def insert(self, entity: int, *components: Any) -> None:
         """Stage adding or replacing components.

@@ -43,10 +43,11 @@ class Entities:
         self.generation = np.zeros(0, np.uint32)
         self.table = np.zeros(0, np.int32)
         self.row = np.zeros(0, np.int32)
+        self.capacity = 0
         self._size(64)
 
     def _size(self, capacity: int) -> None:
-        size = len(self.generation)
+        size, self.capacity = self.capacity, capacity
         generation, table, row = self.generation, self.table, self.row
         self.generation = np.zeros(capacity, np.uint32)
         self.table = np.full(capacity, _NOWHERE, np.int32)
@@ -64,10 +65,10 @@ class Entities:
             index = int(self.free[self.free_count])
             return self.generation_at[index] << _SHIFT | index  # type: ignore[return-value]  # Entity() costs a call
         index = self.used
-        if index >= len(self.generation):
+        if index >= self.capacity:
             self._size(2 * index)
         self.used = index + 1
-        return self.generation_at[index] << _SHIFT | index  # type: ignore[return-value]
+        return index  # type: ignore[return-value]  # a fresh index is of generation 0
 
     def reserve_batch(self, count: int) -> Ids:
         """Give out `count` ids, shape (count,), the same ids in the same order as `count` single calls."""
