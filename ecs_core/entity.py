@@ -50,9 +50,10 @@ class Entities:
         size, self.capacity = self.capacity, capacity
         generation, table, row = self.generation, self.table, self.row
         self.generation = np.zeros(capacity, np.uint32)
-        self.table = np.full(capacity, _NOWHERE, np.int32)
+        self.table = np.empty(capacity, np.int32)
         self.row = np.zeros(capacity, np.int32)
         self.generation[:size], self.table[:size], self.row[:size] = generation, table, row
+        self.table[size:] = _NOWHERE
         # doors to single numbers: a memoryview reads one three times faster than an array
         self.generation_at, self.table_at, self.row_at = self.generation.data, self.table.data, self.row.data
 
@@ -73,18 +74,16 @@ class Entities:
     def reserve_batch(self, count: int) -> Ids:
         """Give out `count` ids, shape (count,), the same ids in the same order as `count` single calls."""
         reused = min(count, self.free_count)
+        start, fresh = self.used, count - reused
+        if start + fresh > self.capacity:
+            self._size(max(start + fresh, 2 * self.capacity) if start > 1 else start + fresh)
+        self.used += fresh
+        if not reused:  # fresh indices are of generation 0
+            return np.arange(start, self.used, dtype=np.uint64)
         indices = np.empty(count, np.uint64)
-        if reused:
-            indices[:reused] = self.free[self.free_count - reused : self.free_count][::-1]
-            self.free_count -= reused
-        if fresh := count - reused:
-            if self.used + fresh > len(self.generation):
-                self._size(max(self.used + fresh, 2 * len(self.generation)) if self.used > 1 else self.used + fresh)
-            indices[reused:] = np.arange(self.used, self.used + fresh, dtype=np.uint64)
-            self.used += fresh
-            if not reused:
-                generations = self.generation[self.used - fresh : self.used]
-                return indices if not generations.any() else generations.astype(np.uint64) << _SHIFT64 | indices
+        indices[:reused] = self.free[self.free_count - reused : self.free_count][::-1]
+        self.free_count -= reused
+        indices[reused:] = np.arange(start, self.used, dtype=np.uint64)
         return self.generation[indices].astype(np.uint64) << _SHIFT64 | indices
 
     def release(self, ids: Ids) -> None:
@@ -167,14 +166,13 @@ class Entities:
     def place(self, ids: Ids, table: int, first_row: int) -> None:
         """Note that these ids now stand in `table` from `first_row` on, in order."""
         rows = np.arange(first_row, first_row + len(ids), dtype=np.int32)
-        if is_run(ids):
-            low = int(ids[0]) & _INDEX
-            self.table[low : low + len(ids)] = table
-            self.row[low : low + len(ids)] = rows
-            return
-        indices = (ids & _MASK64).astype(np.intp)
-        self.table[indices] = table
-        self.row[indices] = rows
+        where = _indices(ids)
+        self.table[where] = table
+        self.row[where] = rows
+
+    def move_table(self, ids: Ids, table: int) -> None:
+        """Note that these ids now stand in `table`, in the rows that they had."""
+        self.table[_indices(ids)] = table
 
     def place_one(self, entity: int, table: int, row: int) -> None:
         """Note that one id now stands in a row."""
@@ -188,7 +186,7 @@ class Entities:
             return
         if isinstance(rows, slice):
             rows = np.arange(rows.start, rows.stop, dtype=np.int32)
-        self.row[(ids & _MASK64).astype(np.intp)] = rows
+        self.row[_indices(ids)] = rows
 
     def restore(self, generations: NDArray[np.uint32], free: NDArray[np.uint32], alive: int) -> None:
         """Put saved ids in place; the living ones are placed by their tables."""
@@ -218,6 +216,14 @@ class Entities:
         return StaleEntityError(what, expected="the id of a living entity", todo=todo, entity=number)
 
 
+def _indices(ids: Ids) -> slice | NDArray[np.int64]:
+    """Return where ids stand in arrays by index: a slice where they are a run."""
+    if is_run(ids):
+        low = int(ids[0]) & _INDEX
+        return slice(low, low + len(ids))
+    return (ids & _MASK64).view(np.int64)
+
+
 def label(entity: int) -> str:
     """Return an id as people read it: `index` or `index v generation`."""
     index, generation = entity & _INDEX, entity >> _SHIFT
@@ -229,8 +235,7 @@ def is_run(numbers: NDArray[Any]) -> bool:
     size = len(numbers)
     if not size or int(numbers[-1]) - int(numbers[0]) != size - 1:
         return False
-    first = int(numbers[0])
-    return size == 1 or bool((numbers == np.arange(first, first + size, dtype=numbers.dtype)).all())
+    return size == 1 or bool((numbers[1:] > numbers[:-1]).all())  # so many different ones fit in only one way
 
 
 def as_ids(ids: Any) -> Ids:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from tickwright.ecs_core.entity import Ids, StaleEntityError, label
 from tickwright.ecs_core.errors import AppClosedError, TickError, TickwrightError
 from tickwright.ecs_core.lifecycle import Lifecycle, Moment
-from tickwright.ecs_core.objects import ObjectStore
-from tickwright.ecs_core.preparing import Preparing, Values
+from tickwright.ecs_core.preparing import Values
 from tickwright.ecs_core.table import Table
 from tickwright.ecs_core.tables import Rows
 from tickwright.ecs_core.ticks import ChangeClock
+from tickwright.ecs_core.writing import Writing, bits_of
 
 __all__ = ["ComponentMissingError", "Storage", "StructuralChangeError"]
 
@@ -37,20 +37,17 @@ class ComponentMissingError(TickwrightError):
     component: str
 
 
-class Storage(Preparing):
+class Storage(Writing):
     """Entities, tables and objects of one world."""
 
     def __init__(self) -> None:
         super().__init__()
         self.clock = ChangeClock()
-        self.objects = ObjectStore()
         self.lifecycle = Lifecycle()
         self.structural_changes = 0
         self.iterating = 0
         self.closed = False
         self.thread: int | None = None  # the only one that may change anything, once there are ticks
-        self.shifts = 0  # how often rows left a table: what anyone holds by row is to be looked up again
-        self.live: dict[type[Any], dict[int, Any]] = {}
 
     def check_free(self, what: str) -> None:
         """Raise while a query is being iterated, after close, and in another thread than the one that ticks."""
@@ -74,13 +71,13 @@ class Storage(Preparing):
 
     def spawn_rows(self, ids: Ids, values: Sequence[Values]) -> None:
         """Give reserved ids their first row."""
-        given = _bits(values)
+        given = bits_of(values)
         values = [*values, *self.missing_required(0, given, values)]
-        watched = self.lifecycle.watched & _bits(values)
+        watched = self.lifecycle.watched & bits_of(values)
         if watched:
             self.check_values(ids, values)
-        dense = _bits(each for each in values if each.info.is_dense)
-        table = self.table(dense)
+        dense = bits_of(each for each in values if each.info.is_dense)
+        table = self.table(dense, room=len(ids))
         tick = self.clock.advance()
         start = table.append(ids)
         self.entities.place(ids, table.number, start)
@@ -99,14 +96,14 @@ class Storage(Preparing):
             return
         plans = self._insert_plans(ids, values)
         watched = self.lifecycle.watched
-        if watched and watched & _bits(each for plan in plans for each in plan[3]):
+        if watched and watched & bits_of(each for plan in plans for each in plan[3]):
             self._insert_watched(ids, values, plans)
         else:
             self._insert_plain(ids, plans)
 
     def _insert_plans(self, ids: Ids, values: Sequence[Values]) -> list[InsertPlan]:
         """Return (table, rows, positions, values with the missing required ones) for each table."""
-        given = _bits(values)
+        given = bits_of(values)
         return [
             (*group, [*values, *self.missing_required(self._key(group[0], group[1]), given, values)])
             for group in self.groups(ids)
@@ -143,81 +140,6 @@ class Storage(Preparing):
     def check_values(self, ids: Ids, values: Sequence[Values]) -> None:
         """Raise for values that cannot be, before anything changes; worlds check relations here."""
 
-    def _key(self, table: Table, rows: Rows) -> int:
-        """Return the bits of everything all these rows have for certain: dense ones only."""
-        return table.key if not len(table.presence) else table.key | self._common_bits(table, rows)
-
-    def _common_bits(self, table: Table, rows: Rows) -> int:
-        found = 0
-        for bit, number in enumerate(self.components.by_bit):
-            if bit < 64 * len(table.presence) and table.present(bit)[rows].all():
-                found |= 1 << number
-        return found
-
-    def _insert_group(
-        self, table: Table, rows: Rows, positions: Rows, ids: Ids, values: Sequence[Values], tick: int
-    ) -> None:
-        dense = _bits(each for each in values if each.info.is_dense)
-        target = self._edge(table, dense, 0)
-        if target is not table:
-            rows = self._move(table, target, rows, ids)
-        for each in values:
-            if not each.info.is_dense or table.key >> each.number & 1:
-                self._overwrite(target, each, rows, positions, ids, tick)
-            else:
-                self._write_new(target, each, cast(slice, rows), positions, ids, tick)
-
-    def _move(self, table: Table, target: Table, rows: Rows, ids: Ids) -> slice:
-        """Move rows to another table; return where they are."""
-        start = target.append(ids)
-        target.take_from(table, rows, start, len(ids))
-        moved, holes = table.remove(rows)
-        self.entities.move_rows(moved, holes)
-        self.shifts += 1
-        self.entities.place(ids, target.number, start)
-        return slice(start, start + len(ids))
-
-    def _write_new(self, table: Table, values: Values, rows: slice, positions: Rows, ids: Ids, tick: int) -> None:
-        """Write a component that these last rows of a table did not have."""
-        if not values.info.is_dense:
-            self._put(table, values, rows, positions, ids, tick)
-            return
-        column = table.columns[values.number]
-        for array, value in zip(column.arrays, values.columns, strict=True):
-            array[rows] = value if not value.ndim else value[positions]
-        column.added.write(rows.start, rows.stop, tick, table.capacity)
-        column.changed.write(rows.start, rows.stop, tick, table.capacity)
-
-    def _overwrite(self, table: Table, values: Values, rows: Rows, positions: Rows, ids: Ids, tick: int) -> None:
-        if not values.info.is_dense:
-            self._put(table, values, rows, positions, ids, tick)
-            return
-        column = table.columns[values.number]
-        for array, value in zip(column.arrays, values.columns, strict=True):
-            array[rows] = value if not value.ndim else value[positions]
-        column.changed.mark(rows, tick, table.capacity)
-
-    def _put(self, table: Table, values: Values, rows: Rows, positions: Rows, ids: Ids, tick: int) -> None:
-        """Give rows an object component or a sparse tag."""
-        bit = self.components.bits[values.number]
-        added, changed = table.ticks_of(values.number)
-        fresh = ~table.present(bit)[rows]
-        index = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
-        places = np.arange(len(ids)) if isinstance(positions, slice) else positions
-        if values.required:
-            index, places, ids, fresh = index[fresh], places[fresh], ids[fresh], fresh[fresh]
-        added.mark(index[fresh], tick, table.capacity)
-        changed.mark(index, tick, table.capacity)
-        table.set_bit(bit, index, present=True)
-        if values.info.storage != "object":
-            return
-        kind, live = values.info.kind, self.live.get(values.info.kind)
-        for place, entity in zip(places.tolist(), ids.tolist(), strict=True):
-            value = values.object_at(place)
-            self.objects.put(entity, kind, value)
-            if live is not None and entity in live:
-                live[entity] = value
-
     def _announce(self, those: Mapping[int, Ids], moment: Moment, *, since: int) -> None:
         """Call the hooks of components, by number, for these ids; not for those from which a hook took it since."""
         for number, ids in those.items():
@@ -235,6 +157,17 @@ class Storage(Preparing):
         for table, rows, positions in groups:
             mask[positions] = self._rows_with(table, rows, number)
         return mask
+
+    def _key(self, table: Table, rows: Rows) -> int:
+        """Return the bits of everything all these rows have for certain: dense ones only."""
+        return table.key if not len(table.presence) else table.key | self._common_bits(table, rows)
+
+    def _common_bits(self, table: Table, rows: Rows) -> int:
+        found = 0
+        for bit, number in enumerate(self.components.by_bit):
+            if bit < 64 * len(table.presence) and table.present(bit)[rows].all():
+                found |= 1 << number
+        return found
 
     # -- going ---------------------------------------------------------------------------------
 
@@ -269,32 +202,6 @@ class Storage(Preparing):
             return ids, groups
         ids = ids[self.entities.contains_batch(ids)]
         return ids, self.groups(ids)
-
-    def _remove_group(self, table: Table, rows: Rows, ids: Ids, wanted: int) -> None:
-        dense = wanted & table.key
-        numbers = [number for number in range(wanted.bit_length()) if wanted >> number & 1]
-        for number in numbers:
-            self.forget(self.components.infos[number].kind, ids)
-            if number in self.components.bits:
-                self._unput(table, number, rows, ids)
-        if dense:
-            self._move(table, self._edge(table, 0, dense), rows, ids)
-
-    def _rows_with(self, table: Table, rows: Rows, number: int) -> NDArray[np.bool_]:
-        bit = self.components.bits.get(number)
-        if bit is None:
-            return np.full(len(table.ids[rows]), bool(table.key >> number & 1))
-        return table.present(bit)[rows]
-
-    def _unput(self, table: Table, number: int, rows: Rows, ids: Ids) -> None:
-        bit, info = self.components.bits[number], self.components.infos[number]
-        has = table.present(bit)[rows]
-        if not has.any():
-            return
-        if info.storage == "object":
-            for entity in ids[has].tolist():
-                self.objects.take(entity, info.kind)
-        table.set_bit(bit, rows, present=False)
 
     def despawn_rows(self, ids: Ids) -> None:
         """End living entities."""
@@ -388,13 +295,6 @@ class Storage(Preparing):
         column.changed.mark(row, self.clock.advance(), table.capacity)
         return True
 
-    def forget(self, kind: type[Any], ids: Ids) -> None:
-        """Drop the handles kept for these entities."""
-        live = self.live.get(kind)
-        if live:
-            for entity in ids.tolist():
-                live.pop(entity, None)
-
     @contextmanager
     def iteration(self) -> Iterator[None]:
         """Refuse structural changes inside."""
@@ -403,10 +303,3 @@ class Storage(Preparing):
             yield
         finally:
             self.iterating -= 1
-
-
-def _bits(values: Any) -> int:
-    found = 0
-    for each in values:
-        found |= 1 << each.number
-    return found

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tickwright.ecs_core.component import ComponentInfo
 from tickwright.ecs_core.entity import Ids
+from tickwright.ecs_core.packing import Columns
 from tickwright.ecs_core.ticks import Ticks
 
 __all__ = ["Column", "Stamp", "Table"]
@@ -48,10 +49,40 @@ class Column:
         """Move to a new capacity."""
         old = self.arrays
         self._allocate(capacity)
-        for new, before in zip(self.arrays, old, strict=True):
-            new[:count] = before[:count]
+        if count:
+            for new, before in zip(self.arrays, old, strict=True):
+                new[:count] = before[:count]
         self.added.resize(count, capacity)
         self.changed.resize(count, capacity)
+
+    def copy_rows(self, source: Column, rows: NDArray[Any] | slice, start: int, count: int) -> None:
+        """Copy rows of another column of the component to the rows from `start` on."""
+        stop = start + count
+        if self.block is not None and source.block is not None and isinstance(rows, slice):
+            self.block[:, start:stop] = source.block[:, rows]
+            return
+        for to, by in zip(self.arrays, source.arrays, strict=True):
+            if isinstance(rows, slice):
+                to[start:stop] = by[rows]
+            else:
+                by.take(rows, out=to[start:stop], mode="clip")  # rows are good; "raise" would copy once more
+
+    def write(self, rows: NDArray[Any] | slice, columns: Columns, positions: NDArray[Any] | slice) -> None:
+        """Write those values that stand at `positions` in columns, or scalars, to rows."""
+        if self.block is not None and isinstance(columns, np.ndarray) and isinstance(rows, slice):
+            self.block[:, rows] = columns[:, None] if columns.ndim == 1 else columns[:, positions]
+            return
+        for array, value in zip(self.arrays, columns, strict=True):
+            array[rows] = value if not value.ndim else value[positions]
+
+    def exchange(self, other: Column) -> None:
+        """Exchange all rows, ticks included, with another column of the component and the same capacity."""
+        self.arrays, other.arrays = other.arrays, self.arrays
+        self.block, other.block = other.block, self.block
+        self.cells, other.cells = other.cells, self.cells
+        self.views, other.views = other.views, self.views
+        self.added, other.added = other.added, self.added
+        self.changed, other.changed = other.changed, self.changed
 
     def fill(self, holes: Any, movers: Any) -> None:
         """Move rows into holes."""
@@ -88,17 +119,19 @@ class Table:
         version: grows when rows come, go or move, and when objects or sparse tags come, go or are replaced.
     """
 
-    def __init__(self, number: int, key: int, infos: Mapping[int, ComponentInfo], stamp: Stamp) -> None:
+    def __init__(
+        self, number: int, key: int, infos: Mapping[int, ComponentInfo], stamp: Stamp, *, room: int = 0
+    ) -> None:
         self.number = number
         self.key = key
         self.count = 0
-        self.capacity = 0
+        self.capacity = room
         self.version = 0
         self._stamp = stamp
-        self.ids: Ids = np.empty(0, np.uint64)
-        self.columns = {each: Column(info, 0) for each, info in infos.items()}
+        self.ids: Ids = np.empty(room, np.uint64)
+        self.columns = {each: Column(info, room) for each, info in infos.items()}
         self.by_kind = {column.info.kind: column for column in self.columns.values()}
-        self.presence: NDArray[np.uint64] = np.empty((0, 0), np.uint64)
+        self.presence: NDArray[np.uint64] = np.empty((0, room), np.uint64)
         self.object_ticks: dict[int, tuple[Ticks, Ticks]] = {}
         self.edges: dict[tuple[int, int], Table] = {}
         self.id_view: tuple[int, Ids] = (-1, self.ids)
@@ -225,8 +258,7 @@ class Table:
             old = source.columns.get(number)
             if old is None:
                 continue
-            for to, by in zip(column.arrays, old.arrays, strict=True):
-                to[start:stop] = by[rows]
+            column.copy_rows(old, rows, start, count)
             column.added.write(start, stop, old.added.read(rows, count), self.capacity)
             column.changed.write(start, stop, old.changed.read(rows, count), self.capacity)
         if len(source.presence):
@@ -236,6 +268,28 @@ class Table:
                 for to_ticks, by_ticks in zip(self.ticks_of(number), ticks, strict=True):
                     to_ticks.write(start, stop, by_ticks.read(rows, count), self.capacity)
             self.touch()
+
+    def adopt(self, source: Table) -> bool:
+        """Take all rows of another table by exchanging what both have; False if that cannot be, and nothing is done.
+
+        This table has no rows, and no more capacity than the source. O(components): nothing is copied.
+        """
+        if self.count or self.capacity > source.capacity:
+            return False
+        if self.capacity < source.capacity:
+            self._resize(source.capacity)
+        self.unbind()
+        source.unbind()
+        self.ids, source.ids = source.ids, self.ids
+        self.count, source.count = source.count, 0
+        self.presence, source.presence = source.presence, self.presence
+        self.object_ticks, source.object_ticks = source.object_ticks, self.object_ticks
+        for number, column in self.columns.items():
+            if (old := source.columns.get(number)) is not None:
+                column.exchange(old)
+        self.touch()
+        source.touch()
+        return True
 
     # -- presence ------------------------------------------------------------------------------
 

@@ -29,12 +29,12 @@ class Tables:
         self._by_key: dict[int, Table] = {}
         self.table(0)
 
-    def table(self, key: int) -> Table:
-        """Return the table of a key (bits of component numbers), made at first use."""
+    def table(self, key: int, *, room: int = 0) -> Table:
+        """Return the table of a key (bits of component numbers), made at first use, with room for so many rows."""
         found = self._by_key.get(key)
         if found is None:
             infos = {n: info for n, info in enumerate(self.components.infos) if key >> n & 1}
-            found = self._by_key[key] = Table(len(self.tables), key, infos, self.stamp)
+            found = self._by_key[key] = Table(len(self.tables), key, infos, self.stamp, room=room)
             self.tables.append(found)
         return found
 
@@ -98,7 +98,7 @@ class Tables:
         number, row = self.entities.find(int(ids[0]))
         table = self.tables[number]
         stop = row + len(ids)
-        if stop > table.count or not np.array_equal(table.ids[row:stop], ids):
+        if stop > table.count or not (table.ids[row:stop] == ids).all():
             return None
         return table, slice(row, stop)
 
@@ -108,7 +108,7 @@ class Tables:
             return None
         table = self.tables[self.entities.find(int(ids[0]))[0]]
         rows = self.entities.row.take((ids & _INDEX).view(np.int64), mode="clip")
-        if int(rows.max()) >= table.count or not np.array_equal(table.ids.take(rows), ids):
+        if int(rows.max()) >= table.count or not (table.ids.take(rows) == ids).all():
             return None
         return table, rows
 

@@ -105,8 +105,13 @@ _VALUES = st.one_of(_ODD, st.integers(-(2**65), 2**65), st.floats(), st.text(max
 
 
 def one_by_one(world, field, values):
+    """Return the column, or the error for the first value that does not fit."""
+    try:
+        plain = [plain_value(world, INFO, field, value) for value in values]
+    except ComponentError as error:
+        return error
     with np.errstate(over="ignore"):
-        return np.array([plain_value(world, INFO, field, value) for value in values]).astype(field.dtype)
+        return np.array(plain).astype(field.dtype)
 
 
 @given(field=st.sampled_from(INFO.fields), chunks=st.lists(st.lists(_VALUES, max_size=4), max_size=4))
@@ -115,12 +120,11 @@ def test_a_column_of_chunks_is_what_plain_values_make(field, chunks):
     place = INFO.fields.index(field)
     columns = [[packed(INFO.codes[place], list(each)) for each in chunks] if f is field else [] for f in INFO.fields]
     values = [value for each in chunks for value in each]
-    try:
-        wanted = one_by_one(world, field, values)
-    except ComponentError as error:
+    wanted = one_by_one(world, field, values)
+    if isinstance(wanted, ComponentError):
         with pytest.raises(ComponentError) as caught:
             chunk_columns(world, INFO, columns)
-        assert str(caught.value) == str(error)
+        assert str(caught.value) == str(wanted)
         return
     found = chunk_columns(world, INFO, columns)[place]
     assert found.dtype == field.dtype
