@@ -230,7 +230,7 @@ class Commands:
             raise ComponentError(f"{count} entities", where="spawn_batch", expected="0 or more", component="", field="")
         values = self._staged(components, count)
         ids = self._world.entities.reserve_batch(count)
-        self._barrier(Group("spawn", len(self._groups), batch=(ids, values)))
+        self._barrier(Group("spawn", len(self._groups), batch=(ids.copy(), values)))  # the caller may write to theirs
         return ids
 
     def insert_batch(self, ids: Any, *components: Any) -> None:

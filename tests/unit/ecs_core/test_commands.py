@@ -128,8 +128,12 @@ def test_what_is_staged_is_copied_so_that_the_caller_may_go_on_with_it():
     commands.insert_batch(mine, Count(3))
     commands.remove_batch(mine, Place)
     mine[:] = 77
+    made = commands.spawn_batch(2, Place())
+    wanted = made.tolist()
+    made[:] = 77
     commands.apply()
     assert world.get_batch(ids, Count).n.tolist() == [3, 3]
+    assert world.all_entities().tolist() == [*ids.tolist(), *wanted]
 
 
 def test_bundles_objects_tags_and_sparse_tags_are_staged_alike():
