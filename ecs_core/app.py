@@ -27,6 +27,7 @@ from tickwright.ecs_core.schedule.schedule import Loop, Schedule
 from tickwright.ecs_core.sets import SystemSet
 from tickwright.ecs_core.states import States
 from tickwright.ecs_core.streams import Streams
+from tickwright.ecs_core.system import System
 from tickwright.ecs_core.tasks import Tasks
 from tickwright.ecs_core.ticking import Ticker
 from tickwright.ecs_core.time import FixedTime, Time
@@ -302,16 +303,29 @@ class App:
             self.schedules.use(label, lambda schedule, host: ParallelRunner(schedule, host, pool))
         return self
 
-    def run_system(self, fn: Callable[..., R]) -> R:
-        """Run a function as a one-shot system now, apply what it staged and return its value."""
-        system = self.schedules.system(fn, self._owner)
+    def register_system(self, fn: Callable[..., Any]) -> System:
+        """Return a one-shot system that `run_system` runs again and again, with its `Local`, readers and changes seen.
+
+        Raises:
+            SystemParamError: a parameter that no system can ask for.
+        """
+        return self.schedules.one_shot(fn, self._owner, lasting=True)
+
+    def run_system(self, fn: Callable[..., R] | System) -> R:
+        """Run a one-shot system now, apply what it staged and return its value.
+
+        Args:
+            fn: what `register_system` returned, or a function: that one runs as if for the first time.
+        """
+        system = fn if isinstance(fn, System) else self.schedules.one_shot(fn, self._owner, lasting=False)
         try:
             value: R = system.run()
         except Exception:
             system.rollback()
             raise
         finally:
-            system.detach()
+            if system is not fn:
+                system.detach()
         system.apply()
         return value
 

@@ -21,6 +21,7 @@ from tickwright.ecs_core.checksum import checks_hold, checksums, crc32
 from tickwright.ecs_core.clock import ManualClock
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.events import EventBatch, EventQueue
+from tickwright.ecs_core.kept_locals import load_locals, save_locals
 from tickwright.ecs_core.plain import build, pack, plain, type_name, unpack
 from tickwright.ecs_core.world_snapshot import digest_world, load_world, save_world
 
@@ -135,6 +136,7 @@ def _sections(app: App) -> list[Section]:
         Section("rng", lambda: _save_rng(app), lambda body, _: _load_rng(app, body)),
         Section("states", lambda: _save_states(app), lambda body, unknown: _load_states(app, body, unknown)),
         Section("resources", lambda: _save_resources(app), lambda body, unknown: _load_resources(app, body, unknown)),
+        Section("locals", lambda: save_locals(app), lambda body, unknown: load_locals(app, body, unknown)),
         Section("queues", lambda: _save_queues(app), lambda body, unknown: _load_queues(app, body, unknown)),
         Section(
             "world",
@@ -190,8 +192,21 @@ def _load_states(app: App, body: bytes, unknown: list[str]) -> Callable[[], None
 
 
 def _save_resources(app: App) -> bytes:
-    found = {type_name(kind): plain(value) for kind, value in app.world.persistent_resources().items()}
+    found = {type_name(kind): _plain_resource(kind, value) for kind, value in app.world.persistent_resources().items()}
     return pack(dict(sorted(found.items())))
+
+
+def _plain_resource(kind: Any, value: Any) -> Any:
+    try:
+        return plain(value)
+    except (TypeError, AttributeError) as error:
+        raise AppSnapshotError(
+            f"a persistent resource cannot be saved: {error}",
+            where=f"resource {type_name(kind)}",
+            expected="dataclasses, structs and plain data",
+            todo="keep arrays, handles and functions out of it, or insert it without persistent=True",
+            unknown=[],
+        ) from None
 
 
 def _load_resources(app: App, body: bytes, unknown: list[str]) -> Callable[[], None]:

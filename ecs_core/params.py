@@ -73,6 +73,7 @@ class Param:
         fetch: gives the value; called once if `static`, else at every run.
         begin: called before every run.
         rollback: undoes what a failed run left behind.
+        local: what of it a snapshot keeps.
     """
 
     name: str
@@ -86,11 +87,24 @@ class Param:
     query: Any = None
     kind: str = ""
     observed: Any = None
+    local: LocalValue | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LocalValue:
+    """A `Local` with the type it was asked for, which is what a snapshot's value is read as."""
+
+    holder: Local[Any]
+    hint: Any
+    make: Callable[[], Any]
 
 
 @dataclass(slots=True)
 class ParamContext:
-    """What resolving needs: the world, the system's name and owner, and the trigger an observer runs for."""
+    """What resolving needs: the world, the system's name and owner, and the trigger an observer runs for.
+
+    A system that is not `lasting` runs once: the world does not keep when it did.
+    """
 
     world: World
     system: str
@@ -99,6 +113,7 @@ class ParamContext:
     trigger: Any = None
     rng_key: str = ""
     ticks: RunTicks | None = None
+    lasting: bool = True
 
     def resolve(self, fn: Callable[..., Any], *, piped: bool = False, is_async: bool = False) -> tuple[Param, ...]:
         """Resolve every parameter of `fn` (but the first, if it is `piped` into).
@@ -212,7 +227,7 @@ def _local(context: ParamContext, name: str, hint: Any) -> Param:
         local = Local(make())
     except TypeError as error:
         raise context.error(name, f"Local needs a type that can be made without arguments: {error}") from None
-    return Param(name=name, fetch=lambda: local, kind="Local")
+    return Param(name=name, fetch=lambda: local, kind="Local", local=LocalValue(local, kind, make))
 
 
 def _on(context: ParamContext, name: str, hint: Any) -> Param:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 from typing import Any
 
 import msgspec
 import numpy as np
 
-__all__ = ["build", "pack", "plain", "type_name", "unpack"]
+__all__ = ["build", "builtins", "pack", "plain", "type_name", "unpack"]
 
-_KNOWN = (msgspec.Struct, dict, list, str, int, float, bytes)
+_KNOWN = (msgspec.Struct, dict, list, tuple, set, frozenset, str, int, float, bytes, enum.Enum)
 _ODD_TEXT = 1  # text with lone surrogates, as bytes that were no UTF-8 are read; MessagePack has no form for it
 _ODD_KEYS = 2  # a dict with such a key, as pairs: an extension cannot be a key
 
@@ -24,19 +25,22 @@ def plain(value: Any) -> Any:
     """Return a value as plain data; objects without a msgspec form as the dict of their attributes.
 
     An object inside that msgspec does not know is asked for its `__plain__()`.
+
+    Raises:
+        TypeError: there is no plain form of it.
     """
     if isinstance(value, np.generic):
         return value.item()
-    if dataclasses.is_dataclass(value) or isinstance(value, _KNOWN):
-        return _builtins(value)
+    if dataclasses.is_dataclass(value) or isinstance(value, _KNOWN) or not _has_attributes(type(value)):
+        return builtins(value)
     names = [name for base in type(value).__mro__ for name in getattr(base, "__slots__", ())]
     attributes = {name: getattr(value, name) for name in names} | getattr(value, "__dict__", {})
-    return {name: _builtins(each) for name, each in attributes.items()}
+    return {name: builtins(each) for name, each in attributes.items()}
 
 
 def build(kind: Any, data: Any) -> Any:
     """Return an object of a type from what `plain` made of one."""
-    if dataclasses.is_dataclass(kind) or issubclass(kind, _KNOWN):
+    if dataclasses.is_dataclass(kind) or issubclass(kind, _KNOWN) or not _has_attributes(kind):
         return msgspec.convert(data, kind)
     value = kind.__new__(kind)
     for name, each in data.items():
@@ -58,11 +62,23 @@ def unpack(data: Any, kind: Any = Any) -> Any:
     return msgspec.msgpack.decode(data, type=kind, ext_hook=_text)
 
 
-def _builtins(value: Any) -> Any:
+def _has_attributes(kind: type[Any]) -> bool:
+    """Return whether instances have attributes of their own; an array, a deque or a date has none."""
+    return bool(kind.__dictoffset__) or any(getattr(base, "__slots__", ()) for base in kind.__mro__)
+
+
+def builtins(value: Any) -> Any:
+    """Return a value as dicts, lists, text, numbers and bytes.
+
+    Raises:
+        TypeError: something in it that msgspec does not know and that has no `__plain__()`.
+    """
     return msgspec.to_builtins(value, builtin_types=(bytes,), enc_hook=_ask)
 
 
 def _ask(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
     ask = getattr(value, "__plain__", None)
     if ask is None:
         raise TypeError(f"a {type(value).__name__} has no plain form")

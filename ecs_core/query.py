@@ -244,7 +244,9 @@ class Query(Generic[D, *Fs]):
 
         first = context.ticks is None
         if context.ticks is None:
-            context.ticks = context.world.runs[context.system] = RunTicks(context.world.clock)
+            context.ticks = RunTicks(context.world.clock)
+            if context.lasting:
+                context.world.runs[context.system] = context.ticks
         run: RunTicks = context.ticks
         where = f"system '{context.system}', parameter '{name}'"
         terms, filters, many = read_query(args, where)

@@ -34,7 +34,9 @@ class Schedules:
         self.host = host
         self._schedules: dict[ScheduleLabel, Schedule] = {}
         self._runners: dict[ScheduleLabel, Any] = {}
-        self._names: dict[str, int] = {}
+        self._one_shots: list[System] = []
+        self._owners: dict[str, str] = {}  # of every system's name
+        self._counts: dict[str, int] = {}
         self.plain: dict[str, Any] = {}
         """Runners of labels without a key, by name: a text is looked up in a fifth of a label's time."""
 
@@ -74,9 +76,30 @@ class Schedules:
 
     def system(self, fn: Callable[..., Any], owner: str, *, trigger: Any = None) -> System:
         """Resolve one function; `trigger` is what an observer's `On[E]` gets."""
-        context = self._context(fn, owner)
+        context = self._context(fn, owner, self._new_name(fn, owner))
         context.trigger = trigger
         return System(fn, context)
+
+    def one_shot(self, fn: Callable[..., Any], owner: str, *, lasting: bool) -> System:
+        """Resolve a function that is run by hand: once, or, if `lasting`, again and again."""
+        if not lasting:
+            context = self._context(fn, owner, system_name(fn))
+            context.lasting = False
+            return System(fn, context)
+        self._one_shots.append(self.system(fn, owner))
+        return self._one_shots[-1]
+
+    def systems(self) -> Iterator[System]:
+        """Yield every system and condition that was added, in a fixed order."""
+        for schedule in self._schedules.values():
+            for entry in schedule.entries:
+                yield entry.system
+                yield from entry.conditions
+            for loop in schedule.loops:
+                yield loop.repeat_while
+            for _, config in sorted(schedule.sets.items(), key=lambda pair: str(pair[0])):
+                yield from config.conditions
+        yield from self._one_shots
 
     def condition(self, fn: Condition, owner: str, asked_by: str) -> System:
         """Resolve one run condition."""
@@ -177,18 +200,32 @@ class Schedules:
             for system in gone:
                 system.detach()
             schedule.changed()
+        for system in self._one_shots:
+            if system.owner == owner:
+                system.detach()
+        self._one_shots = [system for system in self._one_shots if system.owner != owner]
+        self._release_names(owner)
 
-    def _context(self, fn: Callable[..., Any], owner: str) -> ParamContext:
-        name = system_name(fn)
-        count = self._names[name] = self._names.get(name, 0) + 1
+    def _release_names(self, owner: str) -> None:
+        """Give an owner's names free: what is added again gets the name, and with it the stream, that it had."""
+        for name in [name for name, whose in self._owners.items() if whose == owner]:
+            del self._owners[name]
+            self._counts.pop(name.partition("#")[0], None)
+            self.world.runs.pop(name, None)
+
+    def _new_name(self, fn: Callable[..., Any], owner: str) -> str:
+        """Return the name of a system that is added: `move`, then `move#2` for another one called so."""
+        base = name = system_name(fn)
+        count = self._counts.get(base, 1)
+        while name in self._owners:
+            count += 1
+            name = f"{base}#{count}"
+        self._counts[base], self._owners[name] = count, owner
+        return name
+
+    def _context(self, fn: Callable[..., Any], owner: str, name: str) -> ParamContext:
         key = f"{getattr(fn, '__module__', '')}:{name}"
-        return ParamContext(
-            self.world,
-            name if count == 1 else f"{name}#{count}",
-            owner=owner,
-            streams=self.streams,
-            rng_key=key,
-        )
+        return ParamContext(self.world, name, owner=owner, streams=self.streams, rng_key=key)
 
 
 def _sets(in_set: Any) -> tuple[SystemSet, ...]:
