@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from tickwright.ecs_core.schedule.config import SetConfig, SystemEntry, Target
+from tickwright.ecs_core.schedule.config import SetConfig, SystemEntry
+from tickwright.ecs_core.schedule.edges import order_edges
 from tickwright.ecs_core.schedule.errors import ScheduleCycleError, ScheduleError
 from tickwright.ecs_core.schedule.graph import descendants, find_cycle, sync_levels, topological_order
 from tickwright.ecs_core.schedule.labels import ScheduleLabel
@@ -124,10 +125,14 @@ class Schedule:
 
     def sets_of(self, entry: SystemEntry) -> set[SystemSet]:
         """Return every set a system is in, directly or through a parent set."""
+        if not entry.sets and self.default_set is not None and entry.weak:
+            return self.sets_around([self.default_set])
+        return self.sets_around(entry.sets)
+
+    def sets_around(self, sets: Iterable[SystemSet]) -> set[SystemSet]:
+        """Return sets with all sets that they are in."""
         found: set[SystemSet] = set()
-        todo = list(entry.sets)
-        if not todo and self.default_set is not None and entry.weak:
-            todo.append(self.default_set)
+        todo = list(sets)
         while todo:
             each = todo.pop()
             if each not in found:
@@ -196,7 +201,8 @@ class Schedule:
                 node_of[id(entry)] = len(nodes)
                 nodes.append(entry)
         successors: list[set[int]] = [set() for _ in nodes]
-        for before, after in self._edges():
+        self._check_nesting()
+        for before, after in order_edges(self):
             if node_of[id(before)] != node_of[id(after)] or before is after:
                 successors[node_of[id(before)]].add(node_of[id(after)])
         return self._ordered(nodes, successors)
@@ -240,34 +246,17 @@ class Schedule:
             loop.inner = inner
         return looped
 
-    def _edges(self) -> list[tuple[SystemEntry, SystemEntry]]:
-        """Return every (before, after) pair that the entries and the sets ask for."""
-        members: dict[SystemSet, list[SystemEntry]] = {}
-        for entry in self.entries:
-            for each in self.sets_of(entry):
-                members.setdefault(each, []).append(entry)
-        here = set(map(id, self.entries))
-        edges: list[tuple[SystemEntry, SystemEntry]] = []
-        for entry in self.entries:
-            edges += [(other, entry) for other in entry.follows if id(other) in here]
-            edges += [(other, entry) for target in entry.after for other in self._find(target, members)]
-            edges += [(entry, other) for target in entry.before for other in self._find(target, members)]
-        for each, config in self.sets.items():
-            own = members.get(each, [])
-            edges += [(o, mine) for target in config.after for o in self._find(target, members) for mine in own]
-            edges += [(mine, o) for target in config.before for o in self._find(target, members) for mine in own]
-        return edges
-
-    def _find(self, target: Target, members: dict[SystemSet, list[SystemEntry]]) -> list[SystemEntry]:
-        if isinstance(target, SystemSet):
-            return members.get(target, [])
-        if isinstance(target, str):
-            found = [entry for entry in self.entries if entry.name == target]
-            if not found:
-                raise ScheduleError(
-                    f"no system is named {target!r}",
-                    where=f"schedule {self.label.name}",
-                    expected=", ".join(entry.name for entry in self.entries) or "nothing, it is empty",
-                )
-            return found
-        return [entry for entry in self.entries if entry.system.fn is target or entry.system.fn == target]
+    def _check_nesting(self) -> None:
+        """Raise ScheduleCycleError for sets that contain each other."""
+        sets = list(self.sets)
+        places = {each: place for place, each in enumerate(sets)}
+        parents = [{places[each] for each in self.sets[one].parents if each in places} for one in sets]
+        if circle := [str(sets[place]) for place in find_cycle(parents)]:
+            circle.append(circle[0])
+            raise ScheduleCycleError(
+                f"sets contain each other: {' in '.join(circle)}",
+                where=f"schedule {self.label.name}",
+                expected="sets in sets without a circle",
+                todo="take out one of these in_set",
+                cycle=circle,
+            )
