@@ -2,7 +2,7 @@
 
 import logging
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 
 from tickwright import Mut, Query, World, component, f32
 from tickwright.ecs_core import column
@@ -18,12 +18,18 @@ class Account:
 class Frozen: ...
 
 
+# the same draws every time, on slow machines too
+SETTINGS = settings(
+    max_examples=50, derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
 def pay_interest(accounts: Query[Mut[Account]]) -> None:
     for account in accounts:
         account.balance *= 1.5
 
 
-@settings(max_examples=50, derandomize=True, database=None)
+@SETTINGS
 @given(worlds((Account, Frozen), max_entities=8))
 def test_nobody_loses(world: World) -> None:
     before = [row.balance for row in world.query(Query[Account]).rows()]
@@ -32,7 +38,7 @@ def test_nobody_loses(world: World) -> None:
     assert all(new >= old for old, new in zip(before, after, strict=True))
 
 
-@settings(max_examples=50, derandomize=True, database=None)
+@SETTINGS
 @given(worlds((Account, Frozen), max_entities=8))
 def test_frozen_accounts_earn_nothing(world: World) -> None:
     pay_interest(world.query(Query[Mut[Account]]))  # wrong: it asks for all accounts
@@ -49,7 +55,7 @@ except AssertionError as error:
 
 logging.disable(logging.WARNING)  # stale ids among the commands are part of the test
 # random spawns, inserts, removals, writes, commands and restores, held against a plain dict of dicts
-WorldMachine.TestCase.settings = settings(max_examples=3, stateful_step_count=10, derandomize=True, database=None)
+WorldMachine.TestCase.settings = settings(SETTINGS, max_examples=3, stateful_step_count=10)
 WorldMachine.TestCase().runTest()  # in a test module: TestWorld = WorldMachine.TestCase
 print("the engine against its model: holds")
 

@@ -42,7 +42,7 @@ def order_edges(schedule: Schedule) -> list[tuple[SystemEntry, SystemEntry]]:
         for target in entry.before:
             tie([entry], _find(schedule, target, members))
     for each, config in schedule.sets.items():
-        own = members.get(each, [each])
+        own = members[each]
         for target in config.after:
             tie(_find(schedule, target, members), own)
         for target in config.before:
@@ -64,7 +64,7 @@ def _members(schedule: Schedule) -> dict[SystemSet, list[Place]]:
 
 def _find(schedule: Schedule, target: Target, members: dict[SystemSet, list[Place]]) -> list[Place]:
     if isinstance(target, SystemSet):
-        return members.get(target, [target])
+        return members.get(target, [])
     if isinstance(target, str):
         named: list[Place] = [entry for entry in schedule.entries if entry.name == target]
         if not named:
