@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +13,7 @@ from tickwright.systems.contracts.json import FrozenDict
 from tickwright.systems.flows.bulk import ascends
 from tickwright.systems.flows.cells import Cells
 from tickwright.systems.flows.compiled import CompiledFlow
+from tickwright.systems.flows.errors import FlowError
 from tickwright.systems.flows.results import FlowFilter, FlowInstance
 from tickwright.systems.flows.store import FlowStore
 
@@ -86,7 +88,13 @@ def _value(flow: CompiledFlow, index: int, active: frozenset[int]) -> Any:
 
 
 def select(store: FlowStore, wanted: FlowFilter) -> Selection:
-    """Return the instances that fit a filter, by id. Cost: one pass over a column per field of the filter."""
+    """Return the instances that fit a filter, by id; see `FlowManager.query`."""
+    try:
+        msgspec.convert(msgspec.to_builtins(wanted), FlowFilter, strict=True)
+    except (msgspec.ValidationError, TypeError) as error:
+        raise FlowError(
+            f"{wanted!r:.80} is no filter: {error}", where="flows.query", expected="a FlowFilter"
+        ) from error
     subject = None if wanted.subject is None else store.world.symbols.find(wanted.subject)
     found = [
         cells.ids[cells.live()].compress(_matching(cells, wanted, subject))

@@ -71,6 +71,8 @@ class AsyncSender:
     ) -> TransitionResult:
         """Take one action to its end; see `FlowManager.send_async`."""
         frozen = freeze(data, "data")
+        if timeout_s is not None and (isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float)):
+            raise FlowError(f"{timeout_s!r:.60} is no timeout", where="flows.send_async", expected="seconds, or None")
         soon = soon_caller()
         while True:
             arrived = anyio.Event()

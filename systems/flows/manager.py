@@ -16,6 +16,7 @@ from tickwright.systems.flows.async_send import AsyncSender, check_revision
 from tickwright.systems.flows.audit import AuditStream, Rejection
 from tickwright.systems.flows.context import FlowEvent
 from tickwright.systems.flows.errors import FlowError, ReentrantSendError, UnknownInstanceError
+from tickwright.systems.flows.inputs import action_column, id_column, mapping, text
 from tickwright.systems.flows.migrating import ContextFn, migrate_lost, migrate_one, plan_migration
 from tickwright.systems.flows.nodes import is_internal
 from tickwright.systems.flows.replay import Replayed, replay_compiled
@@ -82,7 +83,7 @@ class FlowManager:
         Raises:
             FlowDefinitionError: with the path of the fault; nothing changed.
         """
-        return self._store.register(definition, dict(handlers or {}), owner)
+        return self._store.register(definition, mapping(handlers, "`handlers`", "flows.register"), owner)
 
     def definition(self, definition_id: str, version: str | None = None) -> FlowDefinition:
         """Return a registered definition, the latest version unless one is named.
@@ -121,8 +122,9 @@ class FlowManager:
             FlowError: an entry handler raised, or a value does not fit; no instance came into being.
             JsonValueError: a value that JSON cannot hold.
         """
-        table = self._store.table(definition_id)
-        return self._stepper.start(table, freeze(dict(initial_context or {}), "initial_context"), subject, user)
+        table, where = self._store.table(definition_id), "flows.start"
+        given = freeze(mapping(initial_context, "an initial context", where), "initial_context")
+        return self._stepper.start(table, given, text(subject, "a subject", where), text(user, "a user", where))
 
     def start_batch(
         self,
@@ -181,6 +183,9 @@ class FlowManager:
             raise ReentrantSendError("send inside a macrostep", todo="use ctx.send, which delivers after the commit")
         if type(action) is not str:
             raise FlowError(f"an action is a str, not {action!r:.60}", where="flows.send", expected="a name from `on`")
+        if type(user) is not str or (key is not None and type(key) is not str):
+            text(user, "a user", "flows.send")
+            text(key, "a key", "flows.send")
         cells, row, number = store.locate(instance)
         if key is not None and (stored := store.answers.get((number, key))) is not None:
             return stored
@@ -221,6 +226,7 @@ class FlowManager:
             FlowTimeoutError: they took longer; the macrostep was rolled back.
             FlowError, FlowConflictError, UnknownInstanceError: as `send`.
         """
+        self._store.check_outside("send_async", action, user, key)
         return await self._async.send(
             instance,
             action,
@@ -238,7 +244,7 @@ class FlowManager:
             ReentrantSendError: called from a guard or handler, whose step may yet be rolled back.
             UnknownInstanceError: no such instance.
         """
-        self._store.check_outside("enqueue", action)
+        self._store.check_outside("enqueue", action, user)
         _, _, number = self._store.locate(instance)
         self._store.queue.append((number, action, freeze(data, "data"), user))
 
@@ -257,21 +263,9 @@ class FlowManager:
             FlowError: the lengths differ, or something is no id.
             ReentrantSendError: called from a guard or handler, whose step may yet be rolled back.
         """
-        self._store.check_outside("send_batch")
-        try:
-            taken = np.asarray(ids, np.int64).reshape(-1)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise FlowError(f"{ids!r:.80} are no ids", expected="ints that start_batch returned") from error
-        if taken.flags.writeable:  # somebody may write to it before the tick
-            taken = taken.copy()
-        if isinstance(actions, np.ndarray):
-            numbers = actions.dtype.kind in "iu"
-            actions = (actions.copy() if actions.flags.writeable else actions) if numbers else actions.tolist()
-        elif not isinstance(actions, str):
-            actions = list(actions)
-        if not isinstance(actions, str) and len(actions) != len(taken):
-            raise FlowError(f"{len(actions)} actions for {len(taken)} ids", expected="one action, or one per id")
-        ticket = Ticket(taken, actions, user)
+        self._store.check_outside("send_batch", user=user)
+        taken = id_column(ids)
+        ticket = Ticket(taken, action_column(actions, len(taken)), user)
         self._store.queue.append(ticket)
         return ticket
 
@@ -286,6 +280,7 @@ class FlowManager:
             UnknownInstanceError: no such instance.
         """
         cells, row, number = self._store.locate(instance)
+        text(action, "an action", "flows.can")
         if cells.config_at[row] < 0 or is_internal(action):
             return False
         image = cells.table.image(cells, row, number)
@@ -345,8 +340,12 @@ class FlowManager:
         return tuple(sorted({a for i in config.active for a in flow.nodes[i].on if not is_internal(a)}))
 
     def query(self, wanted: FlowFilter | None = None) -> Selection:
-        """Return the instances that fit a filter, by id. Cost: one pass over a column per field of the filter."""
-        return select(self._store, wanted or FlowFilter())
+        """Return the instances that fit a filter, by id. Cost: one pass over a column per field of the filter.
+
+        Raises:
+            FlowError: it is no filter, or a field of it has the wrong type.
+        """
+        return select(self._store, FlowFilter() if wanted is None else wanted)
 
     def replay(self, instance: int | str) -> Replayed:
         """Replay an instance's history from what it was started with, by its definition as registered now.

@@ -13,6 +13,7 @@ from tickwright.systems.contracts.json import FrozenDict, JsonValueError, freeze
 from tickwright.systems.flows.cells import Cells
 from tickwright.systems.flows.compiled import Config
 from tickwright.systems.flows.errors import FlowError
+from tickwright.systems.flows.inputs import mapping
 from tickwright.systems.flows.replay import MIGRATE
 from tickwright.systems.flows.store import FlowStore
 from tickwright.systems.flows.structure import StateType
@@ -48,7 +49,7 @@ def plan_migration(
     store.check_free(number)
     table, state = cells.table, cells.config_at[row]
     before = table.lost.get(number, "") if state < 0 else table.flow.config_list[state].current_state
-    name = state_map.get(before, before)
+    name = mapping(state_map, "a state map", "flows.migrate").get(before, before)
     target = table.flow.by_path.get(name, -1)
     if target < 1 or table.flow.nodes[target].kind is StateType.HISTORY:
         known = ", ".join(p for p in table.flow.by_path if p)
@@ -68,6 +69,10 @@ def plan_migration(
             context = freeze(context_fn(dict(context)), "context")
         except JsonValueError as error:
             raise FlowError(error.what, where=error.where, expected=error.expected) from error
+        except Exception as error:
+            where = f"instance {number} of flow {table.flow.definition.id!r}"
+            what = f"context_fn raised {type(error).__name__}: {error}"
+            raise FlowError(what, where=where, todo="nothing was changed", cause=error) from error
         if not isinstance(context, FrozenDict):
             raise FlowError("the new context is no object", expected="context_fn returns a dict")
         context = FrozenDict({**{name: table.defaults[name] for name in table.types}, **context})

@@ -19,12 +19,12 @@ from tickwright.systems.flows.components import FlowState
 from tickwright.systems.flows.errors import (
     FlowBusyError,
     FlowDefinitionError,
-    FlowError,
     FlowStepError,
     ReentrantSendError,
     UnknownFlowError,
     UnknownInstanceError,
 )
+from tickwright.systems.flows.inputs import text
 from tickwright.systems.flows.reader import read_definition
 from tickwright.systems.flows.rebinding import rebind
 from tickwright.systems.flows.results import TransitionResult
@@ -208,19 +208,19 @@ class FlowStore:
                 todo="await send_async, or enqueue: both wait for their turn",
             )
 
-    def check_outside(self, what: str, action: object = "") -> None:
-        """Refuse what would leave a macrostep by the back door, and an action that is no text.
+    def check_outside(self, what: str, action: object = "", user: object = "", key: object = None) -> None:
+        """Refuse what would leave a macrostep by the back door, and what is no text.
 
         Raises:
             ReentrantSendError: a macrostep is running.
-            FlowError: the action is no str.
+            FlowError: action, user or key is no str.
         """
         if self.stepping:
             raise ReentrantSendError(f"{what} inside a macrostep", todo="use ctx.send, which delivers after the commit")
-        if type(action) is not str:
-            raise FlowError(
-                f"an action is a str, not {action!r:.60}", where=f"flows.{what}", expected="a name from `on`"
-            )
+        text(action, "an action", f"flows.{what}")
+        text(user, "a user", f"flows.{what}")
+        if key is not None:
+            text(key, "a key", f"flows.{what}")
 
     def guarded(self, call: Callable[[], T]) -> T:
         """Call what may call handlers; `send` inside of it is refused.
