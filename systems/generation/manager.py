@@ -12,35 +12,27 @@ import msgspec
 
 from tickwright.ecs_core import App, Entity
 from tickwright.systems.contracts.json import FrozenDict, freeze
-from tickwright.systems.contracts.ports import Handlers, LinkSource
 from tickwright.systems.contracts.ticks import TickThread
-from tickwright.systems.generation.assembly import Limits, fit
 from tickwright.systems.generation.board import Board
 from tickwright.systems.generation.collecting import answer_waiting
 from tickwright.systems.generation.completion import completion_definition
-from tickwright.systems.generation.context_types import AssembledContext, ContextConfig, Custom, read_context
-from tickwright.systems.generation.contexts import ContextTemplates
+from tickwright.systems.generation.context_types import AssembledContext, ContextConfig, read_context
 from tickwright.systems.generation.definition import PipelineDefinition
 from tickwright.systems.generation.errors import (
     GenerationError,
     MissingInputError,
-    UnknownPipelineError,
     UnknownRunError,
 )
 from tickwright.systems.generation.export import pipeline_mermaid
-from tickwright.systems.generation.gather import gather
 from tickwright.systems.generation.graph import Pipeline, compile_pipeline
 from tickwright.systems.generation.provider import Model
-from tickwright.systems.generation.read import read_definition, wrong
 from tickwright.systems.generation.records import Run
+from tickwright.systems.generation.registry import Document, PipelineRegistry
 from tickwright.systems.generation.results import CompletionOptions, PipelineResult, RunStatus, StepResult, StreamChunk
-from tickwright.systems.generation.templates import Reference
-from tickwright.systems.generation.values import GenerationContext
+from tickwright.systems.generation.standalone import assemble_alone
 from tickwright.systems.generation.waiting import Signal, Waiters
 
 __all__ = ["GenerationManager"]
-
-Document = PipelineDefinition | Mapping[str, Any] | str | bytes
 
 
 class GenerationManager:
@@ -54,7 +46,7 @@ class GenerationManager:
         self._app = app
         self._board = board
         self._thread = TickThread(app)
-        self._pipelines: dict[str, Pipeline] = {}
+        self._pipelines = PipelineRegistry(app, board)
         self._waiters = Waiters(app, self._thread)
 
     # -- definitions -------------------------------------------------------------------------------------
@@ -75,24 +67,15 @@ class GenerationManager:
         Raises:
             PipelineDefinitionError: with the path of the fault; nothing was registered.
         """
-        read = read_definition(definition)
-        owner = owner or self._app.world.current_owner
-        pipeline = compile_pipeline(
-            read, partial(self._handler, dict(handlers or {}), owner), models=list(self._board.models), owner=owner
-        )
-        known = self._pipelines.get(read.id)
-        if known is not None and known.owner != owner:
-            raise wrong(f"pipeline {read.id!r} belongs to {known.owner or 'the host'!r}", "id", "another id")
-        self._pipelines[read.id] = pipeline
-        return pipeline.definition
+        return self._pipelines.add(definition, handlers or {}, owner).definition
 
     def unregister(self, pipeline_id: str) -> None:
         """Take a definition out; its runs go on, an unknown id does nothing."""
-        self._pipelines.pop(pipeline_id, None)
+        self._pipelines.remove(pipeline_id)
 
     def release(self, owner: str) -> None:
         """Take out an owner's definitions, and cancel their runs."""
-        self._pipelines = {name: each for name, each in self._pipelines.items() if each.owner != owner}
+        self._pipelines.release(owner)
         for run in list(self._board.runs.values()):
             if run.pipeline.owner == owner:
                 self._board.cancel(run, f"plugin {owner!r} was removed")
@@ -111,19 +94,15 @@ class GenerationManager:
         Raises:
             UnknownPipelineError: there is none of that id.
         """
-        found = self.find(pipeline_id)
-        if found is None:
-            known = ", ".join(sorted(self._pipelines)) or "none is registered"
-            raise UnknownPipelineError(f"no pipeline {pipeline_id!r}", expected=known, todo="register it first")
-        return found
+        return self._pipelines.get(pipeline_id)
 
     def find(self, pipeline_id: str) -> Pipeline | None:
         """Return a compiled definition, or None."""
-        return self._pipelines.get(pipeline_id)
+        return self._pipelines.find(pipeline_id)
 
     def registered(self) -> list[str]:
         """Return the ids of all definitions, sorted."""
-        return sorted(self._pipelines)
+        return self._pipelines.ids()
 
     def to_mermaid(self, pipeline_id: str) -> str:
         """Return a definition as a Mermaid flowchart."""
@@ -229,10 +208,13 @@ class GenerationManager:
         Raises:
             PipelineDefinitionError, MissingInputError, ContextError: nothing was asked of anybody, or a source failed.
         """
-        read = read_context(config)
+        read, own = read_context(config), dict(handlers or {})
         return await self._thread.run(
-            lambda: self._assembled(read, variables or {}, user_message, model, dict(handlers or {}))
-        )
+            lambda: assemble_alone(
+                self._board, read, variables or {}, user_message=user_message, model=model,
+                handler_of=partial(self._pipelines.handler, own, ""),
+            )
+        )  # fmt: skip
 
     def cancel(self, run: Entity | int | str, reason: str = "cancelled") -> None:
         """Cancel a run; what has arrived is kept. One that is over, or unknown, is left alone."""
@@ -300,13 +282,6 @@ class GenerationManager:
 
     # -- inside ------------------------------------------------------------------------------------------
 
-    def _handler(self, own: Mapping[str, Callable[..., Any]], owner: str, name: str) -> Callable[..., Any] | None:
-        found = own.get(name)
-        if found is None:
-            shared = self._app.world.get_resource(Handlers)
-            found = shared.resolve(owner, name) if shared is not None else None
-        return found
-
     def _run(self, run: Entity | int | str) -> Run:
         try:
             return self._board.runs[int(run)]
@@ -367,41 +342,3 @@ class GenerationManager:
         assert run.error is not None
         run.error.partial = run.result()  # type: ignore[attr-defined]  # every run's error is a RunFailedError
         return run.error
-
-    def _assembled(
-        self,
-        config: ContextConfig,
-        variables: Mapping[str, Any],
-        user_message: str,
-        model: str | None,
-        handlers: Mapping[str, Callable[..., Any]],
-    ) -> AssembledContext:
-        templates = ContextTemplates.of(config)
-        missing = {each.head for _, each in templates.references() if each.path or variables.get(each.head) is None}
-        if missing:
-            names = tuple(sorted(missing))
-            raise MissingInputError(f"missing variables: {', '.join(names)}", where="the context", missing=names)
-
-        def value_of(reference: Reference) -> Any:
-            return variables.get(reference.head)
-
-        def custom(source: Custom) -> Any:
-            handler = self._handler(handlers, "", source.handler)
-            if handler is None:
-                raise wrong(f"no handler {source.handler!r}", f"source {source.id!r}", "a registered handler")
-            empty = compile_pipeline(read_definition(_EMPTY), lambda _: None)
-            run = Run(0, empty, freeze(variables, "variables"), now_ms=self._app.world.now())
-            return handler(source.config, GenerationContext(self._board, run))
-
-        rendered = templates.render(value_of)
-        notes = self._app.world.get_resource(LinkSource)  # type: ignore[type-abstract]
-        found = gather(rendered, notes=notes, custom=custom)
-        limits = Limits()
-        if model is not None:
-            asked = self._board.model(model)
-            reserve = min(self._board.settings.output_reserve, asked.window // 4)
-            limits = Limits(model=asked.name, encoding=asked.encoding, window=asked.window, reserve=reserve)
-        return fit(rendered, found, user_message, counter=self._board.counter, limits=limits)
-
-
-_EMPTY = {"id": "context", "strategy": {"type": "single", "prompt": ""}}
