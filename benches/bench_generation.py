@@ -1,6 +1,7 @@
 """What a step costs beside its model: chains, maps and ten thousand pipelines, with LangGraph, Haystack and bare anyio.
 
-Every subject asks the same stub, an async generator that answers at once.
+Every subject asks the same stub, an async generator that answers at once; in the rows of plain functions it is a plain
+function here and there, and nobody awaits anything.
 """
 
 from __future__ import annotations
@@ -47,6 +48,17 @@ def cases(quick: bool) -> list[Case | Gauge]:  # noqa: FBT001 (every bench modul
             wanted={"langgraph": 8.0},
         ),
         Case(
+            "generation/chain_3_plain",
+            size=3 * CHAINS,
+            subjects=[
+                Subject("tickwright", _ours_plain_chain),
+                Subject("langgraph", _langgraph_plain_chain),
+                Subject("haystack", _haystack_plain_chain),
+            ],
+            required={"langgraph": 4.0},
+            wanted={"langgraph": 8.0},
+        ),
+        Case(
             "generation/map_100",
             size=BRANCHES,
             subjects=[
@@ -77,6 +89,11 @@ def cases(quick: bool) -> list[Case | Gauge]:  # noqa: FBT001 (every bench modul
 
 async def stub(text: str) -> AsyncIterator[str]:
     yield text
+
+
+def plain_stub(text: str) -> str:
+    """Return what the stub says."""
+    return text
 
 
 async def ask(text: str) -> str:
@@ -132,10 +149,15 @@ MAP = {
 }
 
 
-def _app(concurrency: int = BRANCHES) -> tuple[App, GenerationManager]:
+def plain_answer(request: Request) -> Delta:
+    """Answer as the stub does, without awaiting."""
+    return Delta(plain_stub(request.prompt), _USAGE, "stop")
+
+
+def _app(concurrency: int = BRANCHES, *, answer: Any = None) -> tuple[App, GenerationManager]:
     app = App()
     settings = Settings(max_concurrency=concurrency, kept_runs=20_000)
-    app.add_plugins(HooksPlugin(), GenerationPlugin(models={"default": StubModel()}, settings=settings))
+    app.add_plugins(HooksPlugin(), GenerationPlugin(models={"default": answer or StubModel()}, settings=settings))
     manager = app.world.resource(GenerationManager)
     manager.register(CHAIN)
     manager.register(MAP)
@@ -149,6 +171,23 @@ def _ours_chain() -> Trial:
         return [(await manager.run("chain")).final_result for _ in range(CHAINS)]
 
     return _on_loop(main, app.aclose)
+
+
+def _ours_plain_chain() -> Trial:
+    app, manager = _app(answer=plain_answer)
+    found: list[str] = []
+
+    def one() -> str:
+        run = manager.start("chain")
+        app.wait_until(lambda: manager.is_over(run))
+        final = manager.result(run).final_result
+        manager.forget(run)
+        return final
+
+    def run() -> None:
+        found[:] = [one() for _ in range(CHAINS)]
+
+    return Trial(run, lambda: list(found), app.close)
 
 
 def _ours_map() -> Trial:
@@ -230,12 +269,16 @@ async def _node(state: _State) -> _State:
     return {"text": await ask(state.get("text", "go"))}
 
 
-def _langgraph() -> Any:
+def _plain_node(state: _State) -> _State:
+    return {"text": plain_stub(state.get("text", "go"))}
+
+
+def _langgraph(node: Any = _node) -> Any:
     from langgraph.graph import END, START, StateGraph
 
     graph = StateGraph(_State)
     for name in "abc":
-        graph.add_node(name, _node)
+        graph.add_node(name, node)
     for one, other in ((START, "a"), ("a", "b"), ("b", "c"), ("c", END)):
         graph.add_edge(one, other)
     return graph.compile()
@@ -248,6 +291,16 @@ def _langgraph_chain() -> Trial:
         return [(await graph.ainvoke({"text": "go"}))["text"] for _ in range(CHAINS)]
 
     return _on_loop(main)
+
+
+def _langgraph_plain_chain() -> Trial:
+    graph = _langgraph(_plain_node)
+    found: list[str] = []
+
+    def run() -> None:
+        found[:] = [graph.invoke({"text": "go"})["text"] for _ in range(CHAINS)]
+
+    return Trial(run, lambda: list(found))
 
 
 def _langgraph_many(count: int) -> Trial:
@@ -297,7 +350,7 @@ def _haystack_component() -> Any:
     class Ask:
         @component.output_types(text=str)
         def run(self, text: str) -> dict[str, str]:
-            return {"text": text}
+            return {"text": plain_stub(text)}
 
         @component.output_types(text=str)
         async def run_async(self, text: str) -> dict[str, str]:
@@ -306,7 +359,7 @@ def _haystack_component() -> Any:
     return Ask
 
 
-def _haystack_chain() -> Trial:
+def _haystack_three() -> Any:
     from haystack import Pipeline
 
     kind, pipeline = _haystack_component(), Pipeline()
@@ -314,6 +367,21 @@ def _haystack_chain() -> Trial:
         pipeline.add_component(name, kind())
     pipeline.connect("a.text", "b.text")
     pipeline.connect("b.text", "c.text")
+    return pipeline
+
+
+def _haystack_plain_chain() -> Trial:
+    pipeline = _haystack_three()
+    found: list[str] = []
+
+    def run() -> None:
+        found[:] = [pipeline.run({"a": {"text": "go"}})["c"]["text"] for _ in range(CHAINS)]
+
+    return Trial(run, lambda: list(found))
+
+
+def _haystack_chain() -> Trial:
+    pipeline = _haystack_three()
 
     async def main() -> list[str]:
         return [(await pipeline.run_async({"a": {"text": "go"}}))["c"]["text"] for _ in range(CHAINS)]

@@ -46,6 +46,7 @@ from tickwright.systems.generation.errors import (
     UnknownPipelineError,
     UnknownRunError,
 )
+from tickwright.systems.generation.immediate import AnswersNow, Immediate
 from tickwright.systems.generation.manager import GenerationManager
 from tickwright.systems.generation.plugin import GenerationPlugin
 from tickwright.systems.generation.provider import (
@@ -71,6 +72,7 @@ from tickwright.systems.generation.tokens import TokenCounter, count_tokens
 from tickwright.systems.generation.values import GenerationContext
 
 __all__ = [
+    "AnswersNow",
     "AssembledContext",
     "BudgetExceededError",
     "Chain",
@@ -90,6 +92,7 @@ __all__ = [
     "GenerationStep",
     "GenerationStrategy",
     "HandlerFailedError",
+    "Immediate",
     "LinkedNotes",
     "MergeStrategy",
     "Message",

@@ -1,22 +1,25 @@
-"""One try to get an answer: the part of a step that runs beside the ticks. It knows no world and no run."""
+"""One try to get an answer, as a rule in a task beside the ticks. It knows no world and no run."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from tickwright.ecs_core import TaskResult
 from tickwright.systems.generation.chunks import ChunkBuffer
+from tickwright.systems.generation.immediate import as_delta
 from tickwright.systems.generation.provider import Delta, Model, ProviderTimeoutError, Request, Usage
 
 if TYPE_CHECKING:
-    from tickwright.ecs_core import Task, TaskResult
+    from tickwright.ecs_core import Task
     from tickwright.systems.generation.budgets import Share
     from tickwright.systems.generation.records import Step
 
 __all__ = ["Attempt", "ask"]
 
+_ANSWERED = TaskResult()
 _STAGES = {
     "connect": "the provider did not take the request",
     "first_token": "no token came",
@@ -74,6 +77,14 @@ class Attempt:
     def bind(self, task: Task) -> None:
         """Keep the task that asks."""
         self.task = task
+
+    def answer_now(self, answer: Callable[[Request], str | Delta]) -> None:
+        """Ask a model that is a plain function, and keep what came of it."""
+        try:
+            self.take(as_delta(answer(self.request)))
+            self.outcome = _ANSWERED
+        except Exception as error:
+            self.outcome = TaskResult(error=error)
 
     def take(self, delta: Delta) -> str:
         """Keep one piece, and return its text; a numbered piece that was sent before is dropped."""

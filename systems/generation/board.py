@@ -30,9 +30,11 @@ from tickwright.systems.generation.errors import (
 from tickwright.systems.generation.graph import Pipeline
 from tickwright.systems.generation.limiter import ModelLimiter
 from tickwright.systems.generation.nodes import Kind
+from tickwright.systems.generation.people import stop_waiting
 from tickwright.systems.generation.provider import Model, Usage
 from tickwright.systems.generation.records import Run, Step
 from tickwright.systems.generation.results import RunStatus, Status
+from tickwright.systems.generation.rounds import Rounds
 from tickwright.systems.generation.settings import ModelLimits, Settings
 from tickwright.systems.generation.streaming import close_chunks
 from tickwright.systems.generation.tokens import TokenCounter
@@ -53,10 +55,11 @@ class Board:
         ready: steps that can ask, by model alias, oldest first.
         merges: steps that end without asking.
         chosen: steps that `start` is to start in this tick.
-        arrived: attempts whose task has ended.
+        arrived: attempts whose answer is there, or whose task has ended.
         flowing: attempts that may have chunks.
         ending: runs whose end is to be told.
         waiting: steps that wait for a person, by event name.
+        rounds: how far this tick may go.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class Board:
         self.due: list[tuple[int, int, Step]] = []
         self.deadlines: list[tuple[int, int, Run]] = []
         self.active = 0
+        self.rounds = Rounds(app.world)
         self._sequence = 0
 
     # -- runs ------------------------------------------------------------------------------------------
@@ -181,6 +185,7 @@ class Board:
 
     def enqueue(self, step: Step) -> None:
         """Put a ready step into its model's queue."""
+        self.rounds.woken = True
         key = step.node.model if step.node.asks else ""
         queue = self.ready.get(key)
         if queue is None:
@@ -266,7 +271,7 @@ class Board:
             close_chunks(self, step)
         self.release(step)
         if step.status is Status.WAITING:
-            self.unwait(step)
+            stop_waiting(self, step)
         step.status = status
         step.ended_ms = self.world.now()
         if step.started_ms < 0:
@@ -300,6 +305,7 @@ class Board:
         if not step.slot:
             return
         step.slot = False
+        self.rounds.woken = True
         self.active -= 1
         run = step.run
         run.active -= 1
@@ -334,29 +340,6 @@ class Board:
     def announce(self, attempt: Attempt) -> None:
         """Say, from any thread, that an attempt has chunks."""
         self.app.inbox.put(partial(self.flowing.append, attempt), forced=True)
-
-    # -- waiting for people ----------------------------------------------------------------------------
-
-    def wait(self, step: Step) -> None:
-        """Let a step wait for its event."""
-        step.status = Status.WAITING
-        step.run.status = RunStatus.WAITING
-        self.entities.touch_run(step.run)
-        step.run.waits += 1
-        self.waiting.setdefault(step.node.wait_for, {})[step.entity] = step
-        self.entities.touch(step)
-
-    def unwait(self, step: Step) -> None:
-        """Let a step wait no longer."""
-        steps = self.waiting.get(step.node.wait_for, {})
-        steps.pop(step.entity, None)
-        if not steps:
-            self.waiting.pop(step.node.wait_for, None)
-        run = step.run
-        run.waits -= 1
-        if not run.waits and run.status is RunStatus.WAITING:
-            run.status = RunStatus.RUNNING
-            self.entities.touch_run(run)
 
     # -- telling ---------------------------------------------------------------------------------------
 

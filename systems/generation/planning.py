@@ -16,11 +16,11 @@ from tickwright.systems.generation.results import RunStatus
 from tickwright.systems.generation.split import split_result
 from tickwright.systems.generation.values import GenerationContext, input_value
 
-__all__ = ["plan_runs", "unfold"]
+__all__ = ["map_steps", "plan_runs", "unfold"]
 
 
 def plan_runs(board: Board) -> None:
-    """Unfold what has come in, up to `plans_per_tick` runs and as many branches as there are."""
+    """Unfold what has come in, up to `plans_per_tick` runs."""
     fresh = board.fresh
     made: list[Step] = []
     begun: list[Run] = []
@@ -33,6 +33,10 @@ def plan_runs(board: Board) -> None:
         board.entities.add_steps(made)
         for run in begun:
             _begin(board, run)
+
+
+def map_steps(board: Board) -> None:
+    """Unfold mapped steps whose source has ended, into as many branches as there are parts."""
     while board.maps:
         step = board.maps.popleft()
         if not step.run.status.ended:

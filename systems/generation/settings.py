@@ -84,7 +84,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         max_concurrency: answers at once, over all models.
-        starts_per_tick: tasks started in one tick; more in one would hold the tick up.
+        starts_per_tick: answers asked for in one tick, over all its rounds; more in one would hold the tick up.
         plans_per_tick: runs unfolded into steps in one tick.
         output_reserve: tokens of a model's window kept for an answer without a `max_tokens` of its own.
         kept_runs: ended runs that can still be asked about; the oldest is forgotten first.

@@ -20,6 +20,7 @@ from tickwright.systems.generation.context_types import ContextConfig
 from tickwright.systems.generation.errors import RunCancelledError, RunFailedError
 from tickwright.systems.generation.gather import Gathered
 from tickwright.systems.generation.graph import Pipeline
+from tickwright.systems.generation.people import start_waiting
 from tickwright.systems.generation.provider import Usage
 from tickwright.systems.generation.records import Run, Step
 from tickwright.systems.generation.results import RunStatus, Status
@@ -191,7 +192,7 @@ def _resume(board: Board, run: Run) -> None:
 def _requeue(board: Board, step: Step) -> None:
     if step.status is Status.WAITING:
         step.status = Status.READY
-        board.wait(step)
+        start_waiting(board, step)
     elif step.status is Status.READY and step.due_ms > board.world.now():
         heapq.heappush(board.due, (step.due_ms, board.next_number(), step))
     elif step.status is Status.READY or (step.status is Status.PENDING and not step.missing):

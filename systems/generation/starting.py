@@ -21,16 +21,17 @@ from tickwright.systems.generation.chunks import ChunkBuffer
 from tickwright.systems.generation.context_types import AssembledContext
 from tickwright.systems.generation.merging import judge_prompt, judge_schema
 from tickwright.systems.generation.nodes import Kind
+from tickwright.systems.generation.people import start_waiting
 from tickwright.systems.generation.provider import Model, PromptTooLongError, Request
 from tickwright.systems.generation.records import Step
 from tickwright.systems.generation.results import Status
 from tickwright.systems.generation.values import step_value
 
-__all__ = ["choose_steps", "start_steps"]
+__all__ = ["choose_steps", "end_late_runs", "start_steps"]
 
 
-def choose_steps(board: Board) -> None:
-    """Choose ready steps within every limit, oldest first per model; and end runs whose time is up."""
+def end_late_runs(board: Board) -> None:
+    """End runs whose time is up, and wake steps whose pause is over: once in a tick, for time stands still in it."""
     now = board.world.now()
     while board.deadlines and board.deadlines[0][0] <= now:
         run = heapq.heappop(board.deadlines)[2]
@@ -40,16 +41,22 @@ def choose_steps(board: Board) -> None:
         step = heapq.heappop(board.due)[2]
         if step.status is Status.READY:
             board.enqueue(step)
-    room = board.settings.starts_per_tick
+
+
+def choose_steps(board: Board) -> None:
+    """Choose ready steps within every limit, oldest first per model."""
+    board.rounds.woken = False
+    now = board.world.now()
     for alias, queue in board.ready.items():
-        room = _choose(board, alias, queue, room, now)
+        if queue:
+            _choose(board, alias, queue, now)
 
 
-def _choose(board: Board, alias: str, queue: deque[Step], room: int, now: int) -> int:
-    """Take what may start from one queue; return how many starts are left in this tick."""
+def _choose(board: Board, alias: str, queue: deque[Step], now: int) -> None:
+    """Take what may start from one queue, within the starts that are left in this tick."""
     limiter = board.limiter(alias) if alias else None
     chosen, limit = board.chosen, board.settings.max_concurrency
-    while queue and room > 0:
+    while queue and board.rounds.room > 0:
         step = queue[0]
         run = step.run
         if run.status.ended or step.status is not Status.READY:
@@ -70,8 +77,7 @@ def _choose(board: Board, alias: str, queue: deque[Step], room: int, now: int) -
         queue.popleft()
         board.hold(step)
         chosen.append(step)
-        room -= 1
-    return room
+        board.rounds.room -= 1
 
 
 def start_steps(board: Board) -> None:
@@ -95,7 +101,7 @@ def _start(board: Board, step: Step, dispatcher: Dispatcher | None, tasks: Tasks
     if step.started_ms < 0 and not _prepare(board, step, dispatcher):
         return  # a step that is tried again, or was restored, has its prompt already
     if step.node.kind is Kind.WAIT:
-        board.wait(step)
+        start_waiting(board, step)
         return
     model = board.model(step.node.model)
     context = _context(board, step, model)
@@ -111,18 +117,29 @@ def _start(board: Board, step: Step, dispatcher: Dispatcher | None, tasks: Tasks
         request = msgspec.structs.replace(request, max_tokens=share.output)
     attempt = Attempt(step, model, request)
     attempt.share = share
-    if step.run.streams and step.node.kind is not Kind.JUDGE:
-        size = step.run.pipeline.definition.streaming.buffer_size
-        attempt.buffer = ChunkBuffer(size, partial(board.announce, attempt))
     step.attempt = attempt
     step.attempts += 1
     step.status = Status.RUNNING
     board.entities.touch(step)
+    answer_now = getattr(model.provider, "answer_now", None)
+    if answer_now is not None:
+        attempt.answer_now(answer_now)
+        board.arrived.append(attempt)
+    else:
+        _send(board, attempt, tasks)
+    if share is not None:
+        board.unpark(step.run)  # there may be room for one more
+
+
+def _send(board: Board, attempt: Attempt, tasks: Tasks) -> None:
+    """Ask a model beside the ticks."""
+    step = attempt.step
+    if step.run.streams and step.node.kind is not Kind.JUDGE:
+        size = step.run.pipeline.definition.streaming.buffer_size
+        attempt.buffer = ChunkBuffer(size, partial(board.announce, attempt))
     tasks.start(
         ask, attempt, name=f"step {step.node.id}", on_done=partial(board.arrive, attempt), on_start=attempt.bind
     )
-    if share is not None:
-        board.unpark(step.run)  # there may be room for one more
 
 
 def _prepare(board: Board, step: Step, dispatcher: Dispatcher | None) -> bool:
