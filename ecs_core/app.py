@@ -86,7 +86,7 @@ class App:
         self.clock: Clock = SystemClock() if clock is None else clock
         self.time = Time(now_ms=self.clock.now_ms())
         self.inbox = Inbox(inbox_cap)
-        self.tasks = Tasks(self.inbox, backend=backend)
+        self.tasks = Tasks(self.inbox, backend=backend, check=self.world.check_thread)
         self.streams = Streams(seed)
         self.failures = Failures(on_error, lambda: self.time.tick)
         self.probe = Probe(self.failures)
@@ -113,6 +113,7 @@ class App:
         Raises:
             PluginError: a name that is taken; whatever `build` or `init` raises, with the plugin's name as a note.
         """
+        self.ticker.check_use("add_plugins")
         self._plugins.add(plugins)
         return self
 
@@ -139,6 +140,7 @@ class App:
             SystemParamError: a parameter that no system can ask for.
             ScheduleError: something that is no system, set or schedule.
         """
+        self.ticker.check_use("add_systems")
         self.schedules.add(
             schedule, systems, after=after, before=before, in_set=in_set, run_if=run_if, owner=self._owner
         )
@@ -155,6 +157,7 @@ class App:
         chained: bool = False,
     ) -> App:
         """Order sets (`chained=True`: one after the other), nest them in `in_set`, or give them conditions."""
+        self.ticker.check_use("configure_sets")
         self.schedules.configure(
             schedule,
             sets,
@@ -189,10 +192,12 @@ class App:
         up to `max_rounds` in a tick, after which a warning is logged and the returned loop's `exhausted` counts up.
         Order the sets as a whole by `configure_sets`; a system that is after one of them is after the last round.
         """
+        self.ticker.check_use("add_subschedule")
         return self.schedules.add_loop(schedule, tuple(sets), repeat_while, max_rounds, self._owner)
 
     def add_event(self, event_type: type[E], *, cap: int = DEFAULT_CAP) -> EventQueue[E]:
         """Register an event type and return its queue; types met first in a parameter are registered by it."""
+        self.ticker.check_use("add_event")
         return self.world.events.register(event_type, cap=cap)
 
     def add_component(self, *kinds: type[Any]) -> App:
@@ -218,20 +223,24 @@ class App:
         Raises:
             SystemParamError: `fn` has no parameter `On[E]`.
         """
+        self.ticker.check_use("observe")
         return self.world.observers.add(self._observer(fn, entity, priority))
 
     def add_state(self, initial: Hashable) -> App:
         """Add a state machine; its values are those of `initial`'s type. OnEnter(initial) runs in the first tick."""
+        self.ticker.check_use("add_state")
         self.states.add(initial, owner=self._owner)
         return self
 
     def add_sub_state(self, initial: Hashable, *, when: Hashable) -> App:
         """Add a state machine that exists only while another is in `when`."""
+        self.ticker.check_use("add_sub_state")
         self.states.add_sub(initial, when=when, owner=self._owner)
         return self
 
     def add_computed_state(self, kind: type[Any], *, sources: list[type[Any]], compute: Callable[..., Any]) -> App:
         """Add a state that is `compute(*values of sources)`; None means it does not exist."""
+        self.ticker.check_use("add_computed_state")
         self.states.add_computed(kind, tuple(sources), compute, owner=self._owner)
         return self
 
@@ -255,6 +264,7 @@ class App:
         Raises:
             PluginError: no plugin of that name.
         """
+        self.ticker.check_use("remove_plugin")
         self._plugins.remove(name)
 
     def release(self, owner: str) -> None:
@@ -293,6 +303,7 @@ class App:
 
     def use_parallel(self, *schedules: ScheduleLabel, threads: int = 2) -> App:
         """Run schedules by the parallel executor (see `schedule.parallel` for when that pays)."""
+        self.ticker.check_use("use_parallel")
         from concurrent.futures import ThreadPoolExecutor
 
         from tickwright.ecs_core.schedule.parallel import ParallelRunner
@@ -309,6 +320,7 @@ class App:
         Raises:
             SystemParamError: a parameter that no system can ask for.
         """
+        self.ticker.check_use("register_system")
         return self.schedules.one_shot(fn, self._owner, lasting=True)
 
     def run_system(self, fn: Callable[..., R] | System) -> R:
@@ -317,6 +329,7 @@ class App:
         Args:
             fn: what `register_system` returned, or a function: that one runs as if for the first time.
         """
+        self.ticker.check_use("run_system")
         system = fn if isinstance(fn, System) else self.schedules.one_shot(fn, self._owner, lasting=False)
         try:
             value: R = system.run()
@@ -402,18 +415,21 @@ class App:
 
     def snapshot(self) -> bytes:
         """Return the whole app's state as bytes: world, queues, clock, random streams."""
+        self.world.check_thread("snapshot")
         from tickwright.ecs_core.app_snapshot import snapshot
 
         return snapshot(self)
 
     def restore(self, data: bytes) -> None:
         """Put the app where `snapshot` was taken; its plugins must be built. Nothing changes if it fails."""
+        self.world.check_free("restore")
         from tickwright.ecs_core.app_snapshot import restore
 
         restore(self, data)
 
     def digest(self) -> str:
         """Return a hash of the whole app's state: same seed, clock and inputs, same digest, in any process."""
+        self.world.check_thread("digest")
         from tickwright.ecs_core.app_snapshot import digest
 
         return digest(self)
@@ -422,6 +438,8 @@ class App:
         """Clean plugins up in reverse order, cancel every task, and refuse further use. Twice is once."""
         if self.ticker.closed:
             return
+        if self.ticker.ticking:
+            self.world.check_thread("close in the middle of a tick")
         errors = self._plugins.clean_up()
         self.ticker.closed = self.world.closed = True
         self.tasks.close()

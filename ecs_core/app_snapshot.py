@@ -106,9 +106,9 @@ def digest(app: App) -> str:
     return found.hexdigest()
 
 
-def _bodies(data: bytes) -> dict[str, memoryview]:
+def _bodies(data: Any) -> dict[str, memoryview]:
     where = "app.restore"
-    if len(data) < _HEAD.size or data[:4] != _MAGIC:
+    if not isinstance(data, bytes | bytearray | memoryview) or len(data) < _HEAD.size or data[:4] != _MAGIC:
         raise AppSnapshotError("this is no snapshot of an app", where=where, expected="what app.snapshot() returned")
     _, version, size = _HEAD.unpack_from(data)
     if version != _VERSION:
@@ -127,6 +127,8 @@ def _bodies(data: bytes) -> dict[str, memoryview]:
             raise torn
         bodies[name] = body
         position += length
+    if position != len(data):
+        raise torn
     return bodies
 
 

@@ -118,6 +118,7 @@ class Lookup(Storage):
         """
         from tickwright.ecs_core.query import bind_query
 
+        self.check_thread("query")
         self_contained: Query[Any] = bind_query(cast("World", self), wanted)
         return self_contained
 

@@ -51,14 +51,7 @@ class Storage(Writing):
 
     def check_free(self, what: str) -> None:
         """Raise while a query is being iterated, after close, and in another thread than the one that ticks."""
-        if self.thread is not None and self.thread != threading.get_ident():
-            raise TickError(
-                f"{what} from another thread than the one that ticks",
-                where=f"thread {threading.current_thread().name!r}",
-                expected="app.post(event) or app.call_soon(fn), which any thread may call",
-            )
-        if self.closed:
-            raise AppClosedError(f"{what} in the world of a closed app", expected="use before close()")
+        self.check_open(what)
         if self.iterating:
             raise StructuralChangeError(
                 f"{what} while a query is being iterated",
@@ -66,6 +59,22 @@ class Storage(Writing):
                 todo="stage it: commands.spawn, insert, remove, despawn; or collect ids and change after the loop",
             )
         self.structural_changes += 1
+
+    def check_thread(self, what: str) -> None:
+        """Raise TickError in another thread than the one that ticks."""
+        if self.thread is not None and self.thread != threading.get_ident():
+            raise TickError(
+                f"{what} from another thread than the one that ticks",
+                where=f"thread {threading.current_thread().name!r}",
+                expected="app.post(event) or app.call_soon(fn), which any thread may call",
+            )
+
+    def check_open(self, what: str) -> None:
+        """Raise TickError in another thread than the one that ticks, AppClosedError after close."""
+        if self.thread is not None and self.thread != threading.get_ident():
+            self.check_thread(what)
+        if self.closed:
+            raise AppClosedError(f"{what} in the world of a closed app", expected="use before close()")
 
     # -- coming --------------------------------------------------------------------------------
 

@@ -115,8 +115,11 @@ class Task:
 class Tasks:
     """The resource that starts tasks: `tasks.start(fetch, url, on_done=keep)`."""
 
-    def __init__(self, inbox: Inbox, *, backend: str = "asyncio") -> None:
+    def __init__(
+        self, inbox: Inbox, *, backend: str = "asyncio", check: Callable[[str], object] = lambda _what: None
+    ) -> None:
         self.backend = backend
+        self._check = check
         self.owner = ""
         self.started = 0
         self._inbox = inbox
@@ -158,7 +161,9 @@ class Tasks:
 
         Raises:
             TaskError: the app is closed.
+            TickError: from another thread than the one that ticks.
         """
+        self._check("starting a task")
         label = name or getattr(fn, "__qualname__", type(fn).__name__)
         if self._closed:
             raise TaskError(f"task {label!r} cannot start", where="a closed app", todo="start tasks before close()")

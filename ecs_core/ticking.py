@@ -60,6 +60,11 @@ class Ticker:
         if self.closed:
             raise AppClosedError(f"{what}() on a closed app", expected="use before close()")
 
+    def check_use(self, what: str) -> None:
+        """Raise after close, and in another thread than the one that ticks."""
+        self.check_open(what)
+        self.app.world.check_thread(what)
+
     @property
     def thread(self) -> int | None:
         """The id of the thread that ticks; None before the first tick."""

@@ -6,7 +6,7 @@ import heapq
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +24,6 @@ from tickwright.ecs_core.preparing import Values
 from tickwright.ecs_core.relations import ChildOf, Relations
 from tickwright.ecs_core.resources import ResourceMissingError, Resources
 from tickwright.ecs_core.values import duplicate, instance_columns, not_whole, opened, split_components
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["ResourceMissingError", "World"]
 
@@ -250,6 +247,7 @@ class World(Lookup, Resources):
         Raises:
             ComponentError: names or types that cannot be, or a Python class has the name.
         """
+        self.check_open("register")
         kind = from_schema(name, schema)
         old = self.components.named(name)
         if old is None:
@@ -350,10 +348,22 @@ class World(Lookup, Resources):
 
     def send(self, event: object) -> None:
         """Queue one event of its type."""
+        self.check_open("send")
         self.events.send(event)
+
+    def insert_resource(self, resource: object, as_type: Any = None, *, persistent: bool = False) -> None:
+        """Insert or replace a resource; `persistent` ones are part of snapshots."""
+        self.check_open("insert_resource")
+        Resources.insert_resource(self, resource, as_type, persistent=persistent)
+
+    def remove_resource(self, kind: Any) -> Any:
+        """Take a resource out and return it, None if there is none."""
+        self.check_open("remove_resource")
+        return Resources.remove_resource(self, kind)
 
     def trigger(self, event: object, *, entity: Any = None) -> None:
         """Call the observers of an event now."""
+        self.check_open("trigger")
         self.observers.trigger(event, entity=entity)
 
     def _parent_of(self, entity: Any) -> Any:
