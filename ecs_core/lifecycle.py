@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Hook", "Lifecycle", "Moment", "Removal"]
 
-Moment = Literal["add", "insert", "replace", "remove", "despawn", "leave"]
+Moment = Literal["arrive", "add", "insert", "replace", "remove", "despawn", "leave"]
 Hook = Callable[["World", Ids], object]
 
 
@@ -30,8 +30,9 @@ class Lifecycle:
     """The hooks and removal queue of every component, by number.
 
     "add" and "insert" are called after the values are there, "replace", "remove" and "despawn" before they go: a hook
-    of these may still read them. A write to an existing component is "replace", then "insert". "leave" is the engine's
-    own, after all others of what goes or is replaced: a hook that raises before it has changed nothing.
+    of these may still read them. A write to an existing component is "replace", then "insert". "arrive" and "leave" are
+    the engine's own: the one before all others of what came, so that a hook that raises finds no index half made; the
+    other after all others of what goes or is replaced, so that a hook that raises before it has changed nothing.
     """
 
     hooks: dict[tuple[int, Moment], list[tuple[str, Hook]]] = field(default_factory=dict)
@@ -55,6 +56,10 @@ class Lifecycle:
             found = self.removed[number] = EventQueue(Removal)
             self.watched |= 1 << number
         return found
+
+    def hears(self, number: int, moment: Moment) -> bool:
+        """Return whether anyone wants to know of this moment of a component."""
+        return (number, moment) in self.hooks or (moment == "remove" and number in self.removed)
 
     def call(self, world: Any, number: int, moment: Moment, ids: Ids) -> None:
         """Call the hooks of one component and moment, in the order of registration."""

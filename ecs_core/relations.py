@@ -119,7 +119,7 @@ class Relations:
         self._sources[kind], self._targets[kind] = {}, {}
         number = self._world.components.number(kind)
         lifecycle = self._world.lifecycle
-        lifecycle.add(number, "insert", lambda _world, ids: self._inserted(kind, ids), "")
+        lifecycle.add(number, "arrive", lambda _world, ids: self._inserted(kind, ids), "")
         lifecycle.add(number, "leave", lambda _world, ids: self._leaving(kind, ids), "")
 
     def sources(self, kind: type[Any], target: int) -> tuple[Entity, ...]:

@@ -22,6 +22,8 @@ from tickwright.ecs_core.writing import Writing, bits_of
 __all__ = ["ComponentMissingError", "Storage", "StructuralChangeError"]
 
 _REPLACING: tuple[Moment, ...] = ("replace", "leave")
+_ENDING: tuple[Moment, ...] = ("despawn", "replace", "remove")
+_COMING: tuple[Moment, ...] = ("arrive", "add", "insert")
 Group = tuple[Table, Rows, Rows]
 InsertPlan = tuple[Table, Rows, Rows, "list[Values]"]
 
@@ -79,7 +81,7 @@ class Storage(Writing):
     # -- coming --------------------------------------------------------------------------------
 
     def spawn_rows(self, ids: Ids, values: Sequence[Values]) -> None:
-        """Give reserved ids their first row."""
+        """Give reserved ids their first row; if a hook fails then, none of them is left."""
         given = bits_of(values)
         values = [*values, *self.missing_required(0, given, values)]
         watched = self.lifecycle.watched & bits_of(values)
@@ -94,10 +96,22 @@ class Storage(Writing):
         rows = slice(start, start + len(ids))
         for each in values:
             self._write_new(table, each, rows, slice(None), ids, tick)
-        if watched:
-            fresh, stamp = {each.number: ids for each in values}, self.stamp.value
-            self._announce(fresh, "add", since=stamp)
-            self._announce(fresh, "insert", since=stamp)
+        if not watched:
+            return
+        fresh, stamp = {each.number: ids for each in values}, self.stamp.value
+        try:
+            for moment in _COMING:
+                self._announce(fresh, moment, since=stamp)
+        except Exception:
+            self._take_back(ids)
+            raise
+
+    def _take_back(self, ids: Ids) -> None:
+        """End entities after whose coming a hook failed: nobody learns their ids, and hooks heard of them in part."""
+        try:
+            self.despawn_rows(ids[self.entities.contains_batch(ids)])
+        except Exception:  # from a hook, too; the first error is the one to tell
+            self.despawn_rows(ids[self.entities.contains_batch(ids)], told=False)
 
     def insert_rows(self, ids: Ids, values: Sequence[Values]) -> None:
         """Add or replace components of living entities."""
@@ -143,8 +157,10 @@ class Storage(Writing):
                 plans = self._insert_plans(ids, values)
         self._insert_plain(ids, plans)
         stamp = self.stamp.value
-        self._announce({number: ids[mask & ~had[number]] for number, mask in given.items()}, "add", since=stamp)
-        self._announce({number: ids[mask] for number, mask in given.items()}, "insert", since=stamp)
+        written = {number: ids[mask] for number, mask in given.items()}
+        added = {number: ids[mask & ~had[number]] for number, mask in given.items()}
+        for moment in _COMING:
+            self._announce(added if moment == "add" else written, moment, since=stamp)
 
     def check_values(self, ids: Ids, values: Sequence[Values]) -> None:
         """Raise for values that cannot be, before anything changes; worlds check relations here."""
@@ -152,7 +168,7 @@ class Storage(Writing):
     def _announce(self, those: Mapping[int, Ids], moment: Moment, *, since: int) -> None:
         """Call the hooks of components, by number, for these ids; not for those from which a hook took it since."""
         for number, ids in those.items():
-            if self.lifecycle.watched >> number & 1 and len(ids):
+            if self.lifecycle.hears(number, moment) and len(ids):
                 having = ids if self.stamp.value == since else self._having(ids, number)
                 self.lifecycle.call(self, number, moment, having)
 
@@ -212,14 +228,14 @@ class Storage(Writing):
         ids = ids[self.entities.contains_batch(ids)]
         return ids, self.groups(ids)
 
-    def despawn_rows(self, ids: Ids) -> None:
-        """End living entities."""
+    def despawn_rows(self, ids: Ids, *, told: bool = True) -> None:
+        """End living entities; the engine alone hears of it unless it is to be `told`."""
         if not len(ids):
             return
         ids = self.with_dependents(ids)
         groups = self.groups(ids)
         if watched := self.lifecycle.watched:
-            ids, groups = self._announce_going(ids, groups, watched, ("despawn", "replace", "remove"))
+            ids, groups = self._announce_going(ids, groups, watched, _ENDING if told else ())
             shifts = self.shifts
             self.orphan(ids)
             ids, groups = self._announce_going(*self._still(ids, groups, shifts), watched, ("leave",))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tickwright.ecs_core import Commands, Query, StaleEntityError, World, component, f32, i32
+from tickwright.ecs_core import ChildOf, Children, Commands, Query, StaleEntityError, World, component, f32, i32
 
 MOMENTS = ("add", "insert", "replace", "remove", "despawn")
 
@@ -173,18 +173,66 @@ def test_a_despawn_hook_may_despawn_others_of_the_same_batch():
     assert world.get_batch(ids[2:], Place).x.tolist() == [3, 4]
 
 
-def test_an_entity_whose_hook_fails_after_it_came_is_alive_and_its_id_is_not_given_out_again():
-    world = World()
+def refuse(_world, _ids):
+    raise ValueError("no")
 
-    def refuse(_world, _ids):
-        raise ValueError("no")
 
-    world.on_add(Place, refuse)
+@pytest.mark.parametrize("moment", ["on_add", "on_insert"])
+def test_an_entity_whose_hook_fails_after_it_came_is_taken_back(moment):
+    world, told = World(), []
+    for word in ("on_add", "on_replace", "on_remove", "on_despawn"):
+        getattr(world, word)(Place, lambda _world, ids, word=word: told.append((word, ids.tolist())))
+    getattr(world, moment)(Place, refuse)
+    before = world.digest()
     with pytest.raises(ValueError, match="no"):
         world.spawn(Place(3.0))
-    (one,) = world.all_entities().tolist()
-    assert world.get(one, Place).x == 3.0
-    assert world.spawn() != one
+    assert world.digest() == before
+    assert [word for word, _ in told] == ["on_add", "on_despawn", "on_replace", "on_remove"]
+    gone = told[0][1][0]
+    with pytest.raises(StaleEntityError, match="is gone"):
+        world.get(gone, Place)
+    with pytest.raises(ValueError, match="no"):
+        world.spawn_batch(3, Place())
+    assert len(world) == 0
+    assert world.spawn() not in (gone, *told[-1][1])
+
+
+def test_what_is_taken_back_goes_although_the_hooks_of_going_fail_too():
+    world, told = World(), []
+    for moment in (world.on_add, world.on_remove):
+        moment(Place, refuse)
+    world.on_despawn(Place, lambda _world, ids: told.append(len(ids)))
+    with pytest.raises(ValueError, match="no"):
+        world.spawn_batch(3, Place())
+    assert (len(world), told) == (0, [3])
+
+
+def test_a_group_of_commands_whose_hook_fails_leaves_nothing_of_itself():
+    world = World()
+    world.on_add(Speed, refuse)
+    commands = Commands(world)
+    first = commands.spawn(Place())
+    commands.spawn(Speed())
+    commands.insert(first, Speed())
+    with pytest.raises(ValueError, match="no"):
+        commands.apply()
+    assert world.all_entities().tolist() == [first]
+    assert not world.has(first, Speed)
+    assert world.entities.free_count == 1
+
+
+@pytest.mark.parametrize("call", ["spawn", "insert"])
+def test_a_hook_that_fails_leaves_relations_whole(call):
+    world = World()
+    parent, child = world.spawn(), world.spawn()
+    world.on_add(ChildOf, refuse)
+    with pytest.raises(ValueError, match="no"):
+        world.spawn(ChildOf(parent)) if call == "spawn" else world.insert(child, ChildOf(parent))
+    children = () if call == "spawn" else (child,)
+    assert world.children(parent) == children
+    assert world.has(parent, Children) == bool(children)
+    world.despawn(parent)
+    assert len(world) == (1 if call == "spawn" else 0)
 
 
 def test_hooks_run_for_commands_too_once_per_group():
