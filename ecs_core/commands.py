@@ -7,6 +7,7 @@ order in which they were staged, and ten thousand of them are a handful of colum
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,16 +16,18 @@ from tickwright.ecs_core.applying import check_alive, execute, prepare
 from tickwright.ecs_core.component import ComponentError, info_of
 from tickwright.ecs_core.entity import Entity, Ids, as_ids, check_distinct
 from tickwright.ecs_core.errors import TickwrightError
+from tickwright.ecs_core.grouping import Grouping
 from tickwright.ecs_core.preparing import Values
 from tickwright.ecs_core.schema_change import follow, value_lists
 from tickwright.ecs_core.staged import Group, Operation
-from tickwright.ecs_core.values import duplicate, opened, split_components
+from tickwright.ecs_core.values import opened, split_components
 
 if TYPE_CHECKING:
     from tickwright.ecs_core.world import World
 
 __all__ = ["Commands", "Delayed"]
 
+_LOG = logging.getLogger("tickwright.commands")
 _ABSORB = 256  # rows; small enough to stay in a first-level cache
 
 
@@ -37,43 +40,14 @@ class Delayed:
     commands: Commands = field(compare=False)
 
 
-class Commands:
+class Commands(Grouping):
     """One system's staged changes; entities that `spawn` returns exist from the next sync point on."""
 
-    __slots__ = (
-        "_delayed",
-        "_despawns",
-        "_entities",
-        "_fresh",
-        "_groups",
-        "_inserts",
-        "_kinds",
-        "_order",
-        "_removes",
-        "_spawning",
-        "_spawns",
-        "_world",
-    )
+    __slots__ = ("_delayed",)
 
     def __init__(self, world: World) -> None:
-        self._world = world
-        self._entities = world.entities
+        super().__init__(world)
         self._delayed: list[tuple[float, Commands]] = []
-        self._reset()
-
-    def _reset(self) -> None:
-        self._groups: list[Group] = []
-        self._order: dict[int, int] = {}
-        self._fresh = False
-        self._close_groups()
-
-    def _close_groups(self) -> None:
-        self._spawns: dict[tuple[type[Any], ...], Group] = {}
-        self._spawning: Group
-        self._kinds: tuple[type[Any], ...] | None = None
-        self._inserts: dict[Any, Group] = {}
-        self._removes: dict[Any, Group] = {}
-        self._despawns: Group | None = None
 
     def __len__(self) -> int:
         return sum(len(group.ids) or 1 for group in self._groups)
@@ -151,55 +125,6 @@ class Commands:
         if len(rows) > _ABSORB:
             group.absorb()
 
-    def _note_fresh(self) -> None:
-        """Note which group the entities spawned here are in: only once something else is staged."""
-        if not self._fresh:
-            return
-        self._fresh = False
-        for group in self._groups:
-            if group.operation == "spawn" and group.batch is None:
-                self._order.update(dict.fromkeys(group.ids[group.noted :], group.number))
-                group.noted = len(group.ids)
-
-    def _open(
-        self, groups: dict[Any, Group], operation: Operation, components: tuple[Any, ...], entity: int = 0
-    ) -> Group:
-        """Return the open group that these components may join, a new one if there is none."""
-        kinds = tuple(map(type, components))
-        key = kinds[0] if operation == "insert" and len(kinds) == 1 else kinds
-        group = groups.get(key)
-        if group is not None and self._may_join(group, components, entity):
-            return group
-        numbers = [self._world.components.usable(kind) for kind in kinds]
-        infos = tuple(self._world.components.infos[number] for number in numbers)
-        for place, number in enumerate(numbers):
-            if number in numbers[:place]:
-                raise duplicate(infos[place].name)
-        group = groups[key] = self._group(operation, kinds)
-        group.infos = infos
-        group.values = tuple([] if info.storage == "object" else [[] for _ in info.fields] for info in infos)
-        rules = [(place, getattr(info.kind, "__relation__", None)) for place, info in enumerate(infos)]
-        group.pointing = tuple((place, rule) for place, rule in rules if rule is not None)
-        if group.pointing:
-            self._note_fresh()
-            self._order.update(dict.fromkeys(group.targets(components), group.number))
-        return group
-
-    def _may_join(self, group: Group, components: Sequence[Any], entity: int = 0) -> bool:
-        """Return whether no later group touches the entity, or whom its relations point at; note the latter."""
-        order, number = self._order, group.number
-        if entity and order.get(entity, -1) >= number:
-            return False
-        if group.pointing:
-            self._note_fresh()
-            targets = list(group.targets(components))
-            for each in targets:
-                if order.get(each, -1) > number:
-                    return False
-            for each in targets:
-                order[each] = number
-        return True
-
     def remove(self, entity: int, *kinds: type[Any]) -> None:
         """Stage taking components away."""
         if self._fresh:
@@ -272,16 +197,6 @@ class Commands:
         self._delayed.append((delay_s, later))
         return later
 
-    def _group(self, operation: Operation, kinds: tuple[type[Any], ...]) -> Group:
-        group = Group(operation, len(self._groups), kinds)
-        self._groups.append(group)
-        return group
-
-    def _barrier(self, group: Group) -> None:
-        """Put a group that touches any entity: nothing staged later may join an earlier group."""
-        self._groups.append(group)
-        self._close_groups()
-
     # -- applying ------------------------------------------------------------------------------
 
     def apply(self) -> None:
@@ -291,6 +206,7 @@ class Commands:
             ComponentError: a value that does not fit; nothing of these commands is applied then.
             StaleEntityError: an entity is gone, if `world.stale_policy` is "error"; else it is counted and logged.
         """
+        self._drop_outdated()
         if not self._groups:
             self._start_delayed()
             return
@@ -322,6 +238,12 @@ class Commands:
         finally:
             world.applying = keep
 
+    def _drop_outdated(self) -> None:
+        """Drop what was staged before the world was restored: it belongs to another history, as do its ids."""
+        if self._groups and self._era != self._world.restores:
+            _LOG.warning("%d staged operation(s) dropped: the world was restored since", len(self))
+            self._reset()
+
     def staged(self) -> Iterator[Group]:
         """Yield what is staged, to be saved.
 
@@ -335,6 +257,7 @@ class Commands:
                 expected="one delay",
                 todo="add the delays up: commands.after(a + b)",
             )
+        self._drop_outdated()
         for group in self._groups:
             if group.call is not None or group.batch is not None:
                 raise TickwrightError(
@@ -356,15 +279,22 @@ class Commands:
     def restage(
         self, operation: Operation, kinds: tuple[type[Any], ...], ids: list[int], values: Sequence[list[list[Any]]]
     ) -> None:
-        """Stage what `staged` yielded."""
+        """Stage what `staged` yielded, in a world that is about to be restored."""
         group = self._group(operation, kinds)
+        self._era = self._world.restores + 1
         group.ids = list(ids)
         if operation in ("spawn", "insert"):
             group.fill([self._world.components.info(kind) for kind in kinds], values)
         self._fresh = True
 
+    @property
+    def reserved(self) -> list[int]:
+        """The ids of entities that are still to be spawned."""
+        return [each for group in self._groups for each in group.reserved()]
+
     def clear(self) -> None:
         """Drop what was staged; reserved ids are free again."""
+        self._drop_outdated()
         self._release(self._groups)
         for _, later in self._delayed:
             later.clear()
@@ -373,10 +303,8 @@ class Commands:
 
     def _release(self, groups: Sequence[Group]) -> None:
         """Free the ids reserved for spawns that did not happen."""
-        entities = self._world.entities
         for group in groups:
-            if group.operation == "spawn":
-                entities.release_reserved(group.batch[0].tolist() if group.batch else group.ids)
+            self._world.entities.release_reserved(group.reserved())
 
     def _start_delayed(self) -> None:
         for delay_s, later in self._delayed:

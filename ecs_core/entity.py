@@ -119,6 +119,8 @@ class Entities:
             )
         except TypeError:
             return False
+        except OverflowError:  # one of NumPy's narrow integers, which take no such mask
+            return self.contains(int(entity))
 
     def is_reserved(self, entity: int) -> bool:
         """Return whether the id was given out and is nowhere yet."""
@@ -143,7 +145,10 @@ class Entities:
         """
         if not self.contains(entity):
             raise self.stale(entity)
-        index = entity & _INDEX
+        try:
+            index = entity & _INDEX
+        except OverflowError:
+            index = int(entity)
         return self.table_at[index], self.row_at[index]
 
     def find_batch(self, ids: Ids) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -199,6 +204,18 @@ class Entities:
         self.used, self.alive = size, alive
         self.free, self.free_count = free.copy(), len(free)
 
+    def release_lost(self, kept: Iterable[int]) -> None:
+        """Free what was given out and is nowhere, but for the `kept`: after a restore nobody is left to spawn it."""
+        kept = [each & _INDEX for each in kept]
+        if self.alive + self.free_count + len(kept) == self.used - 1:
+            return
+        lost = (self.table[: self.used] == _NOWHERE) & (self.generation[: self.used] <= _LAST_GENERATION)
+        lost[0] = False
+        lost[self.free[: self.free_count]] = False
+        lost[kept] = False
+        indices = np.flatnonzero(lost).astype(np.uint64)
+        self.release(self.generation[indices].astype(np.uint64) << _SHIFT64 | indices)
+
     def stale(self, entity: SupportsIndex) -> StaleEntityError:
         """Return the error that says what became of an id."""
         try:
@@ -226,8 +243,9 @@ def _indices(ids: Ids) -> slice | NDArray[np.int64]:
 
 def label(entity: int) -> str:
     """Return an id as people read it: `index` or `index v generation`."""
-    index, generation = entity & _INDEX, entity >> _SHIFT
-    return f"{index}v{generation}" if generation > 0 else str(entity)
+    number = int(entity)
+    index, generation = number & _INDEX, number >> _SHIFT
+    return f"{index}v{generation}" if generation > 0 else str(number)
 
 
 def is_run(numbers: NDArray[Any]) -> bool:

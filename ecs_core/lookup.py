@@ -62,7 +62,7 @@ class Lookup(Storage):
 
     def _get_first(self, entity: int, kind: type[T]) -> T:
         table, row = self.locate(entity, kind)
-        info = self.components.info(kind)
+        entity, info = int(entity), self.components.info(kind)
         found: Any
         if info.storage == "object":
             found = self.objects.get(entity, info.kind)

@@ -48,6 +48,12 @@ class Group:
             found: Any = getattr(components[place], rule.field, ())
             yield from found if rule.many else (found,)
 
+    def reserved(self) -> list[int]:
+        """Return the ids of entities that are to be spawned."""
+        if self.operation != "spawn":
+            return []
+        return self.ids if self.batch is None else self.batch[0].tolist()
+
     def absorb(self) -> None:
         """Take the values out of the staged instances.
 

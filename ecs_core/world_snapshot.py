@@ -261,6 +261,7 @@ def _place(world: World, saved: _Saved, objects: list[Any], delayed: list[Delaye
         world.objects.put(entity, kind, value)
     world.relations.restore(header["relations"])
     world.delayed, world.delays = delayed, header["delays"]
+    entities.release_lost([entity for each in delayed for entity in each.commands.reserved])
     for name, run in world.runs.items():  # a system that was not there sees all as new
         run.last, run.this = header["runs"].get(name, (0, 0))
     world.restores += 1

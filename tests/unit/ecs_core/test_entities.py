@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from tickwright.ecs_core import ComponentMissingError, Entity, StaleEntityError, TickwrightError, World, component, f32
+from tickwright.ecs_core import (
+    Commands,
+    ComponentMissingError,
+    Entity,
+    StaleEntityError,
+    TickwrightError,
+    World,
+    component,
+    f32,
+    i32,
+)
 from tickwright.ecs_core.entity import Entities, as_ids, label
 
 
@@ -18,7 +28,16 @@ class Note:
 
 
 @component
+class Count:
+    n: i32 = 0
+
+
+@component
 class Mark: ...
+
+
+@component(storage="sparse")
+class Lit: ...
 
 
 def ended(world):
@@ -316,3 +335,43 @@ def test_an_object_is_the_very_one_that_was_given():
     world.insert(one, fresh)
     assert world.get(one, Note) is fresh
     assert world.get_batch([one], Note) == [fresh]
+
+
+NARROW = (np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64)
+
+
+@pytest.mark.parametrize("integer", NARROW)
+def test_ids_may_be_any_integers_of_numpys(integer):
+    world = World()
+    plain = world.spawn(Place(1.0), Note("a"))
+    one, other = integer(plain), integer(77)
+    world.get(one, Place).x += 1.0
+    assert (world.get(plain, Place).x, world.get_or_none(one, Note)) == (2.0, Note("a"))
+    assert world.query(Place).get(one) == Place(2.0)
+    assert one in world.query(Place)
+    world.insert(one, Mark(), Place(3.0))
+    commands = Commands(world)
+    commands.insert(one, Count(5))
+    commands.remove(one, Mark)
+    commands.insert(plain, Mark())
+    commands.apply()
+    assert (world.has(one, Mark), world.get(one, Count).n) == (True, 5)
+    assert world.describe(one) == world.describe(plain)
+    with pytest.raises(ComponentMissingError, match="entity 1 has no Lit"):
+        world.get(one, Lit)
+    assert not world.contains(other)
+    assert world.describe(other) == "Entity(77): gone"
+    for call in (world.get, world.has, world.insert, world.remove):
+        with pytest.raises(StaleEntityError, match="never an entity 77"):
+            call(other, Place)
+    world.despawn(one)
+    assert len(world) == 0
+
+
+@pytest.mark.parametrize("integer", [each for each in NARROW if np.iinfo(each).min < 0])
+def test_negative_numbers_are_no_ids(integer):
+    world = World()
+    world.spawn()
+    assert not world.contains(integer(-1))
+    with pytest.raises(StaleEntityError):
+        world.despawn(integer(-1))

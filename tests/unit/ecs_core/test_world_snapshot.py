@@ -203,6 +203,55 @@ def test_another_process_restores_relations_delays_and_sparse_tags():
     assert ran.stdout.strip() == expected
 
 
+def test_ids_that_were_reserved_and_never_spawned_are_free_after_a_restore():
+    with new_app() as app, new_app() as other:
+        fill(app)
+        never, later = Commands(app.world), Commands(app.world)
+        lost = [never.spawn(Place()), *never.spawn_batch(2, Place()).tolist()]
+        kept = later.after(1.0).spawn(Place(5.0))
+        later.apply()
+        other.restore(app.snapshot())
+        entities = other.world.entities
+        waiting = [each for delayed in other.world.delayed for each in delayed.commands.reserved]
+        assert kept in waiting
+        assert entities.alive + entities.free_count + len(waiting) == entities.used - 1
+        fresh = [other.world.spawn() for _ in range(4)]  # one was free before
+        assert {each & 0xFFFFFFFF for each in fresh} >= {each & 0xFFFFFFFF for each in lost}
+        assert not set(fresh) & set(lost)
+        other.run(12)
+        assert other.world.get(kept, Place).x == 5.0
+
+
+@pytest.mark.parametrize("end", ["apply", "clear", "snapshot"])
+def test_what_was_staged_before_a_restore_belongs_to_another_history(end, caplog):
+    with new_app() as app:
+        one = app.world.spawn(Place())
+        data = app.snapshot()
+        old, delayed = Commands(app.world), Commands(app.world)
+        reserved = old.spawn(Place(7.0))
+        old.insert(one, Note("old"))
+        delayed.after(0.1).spawn(Place(8.0))
+        app.restore(data)
+        again = app.world.spawn(Place(1.0))
+        assert again == reserved
+        before = app.digest()
+        if end == "clear":
+            old.clear()
+        else:
+            old.apply()
+        delayed.apply()
+        if end == "snapshot":
+            app.restore(app.snapshot())
+        assert app.digest() == before
+        assert "2 staged operation(s) dropped" in caplog.text
+        app.run(3)
+        assert app.world.get_batch([one, again], Place).x.tolist() == [0.0, 1.0]
+        old.insert(one, Note("new"))
+        old.apply()
+        assert app.world.get(one, Note).text == "new"
+        assert len(app.world) == 2
+
+
 def test_a_component_with_other_fields_is_named():
     here = component(name="Part")(type("Part", (), {"__annotations__": {"x": f32, "y": i8}, "x": 0.0, "y": 0}))
     there = component(name="Part")(type("Part", (), {"__annotations__": {"x": f32}, "x": 0.0}))
