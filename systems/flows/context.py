@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FlowContext", "FlowEvent"]
 
-_write = dict.__setitem__
-
 
 class FlowEvent(FrozenDict):
     """`{action, user, timestamp, data, ...the keys of data}`, also as attributes; data cannot forge the first four."""
@@ -67,9 +65,7 @@ class FlowContext:
             value = freeze(value, f"context.{key}")
         if type(key) is not str:
             raise FlowError(f"{key!r} is no field of a context", expected="a text")
-        new = FrozenDict(run.context)
-        _write(new, key, value)
-        run.context = new
+        run.context = FrozenDict({**run.context, key: value})
 
     def instance(self) -> int:
         """Return the instance's own id, to send to; -1, which means it too, while it is being started."""

@@ -11,7 +11,7 @@ from tickwright.systems.flows.errors import FlowDefinitionError
 from tickwright.systems.flows.expr import compile_expr
 from tickwright.systems.flows.expr_columns import over_columns as expr_over_columns
 
-__all__ = ["Check", "ColumnGuard", "Failure", "Functions", "guard", "guard_check", "parts_of"]
+__all__ = ["Check", "ColumnGuard", "Failure", "Functions", "every", "guard", "guard_check", "parts_of"]
 
 Failure: TypeAlias = tuple[str, str]
 Functions: TypeAlias = Callable[[str, str], Callable[..., Any]]
@@ -92,6 +92,11 @@ def guard(*, columns: tuple[str, ...]) -> Callable[[Callable[..., Any]], Callabl
         return scalar
 
     return mark
+
+
+def every(checks: tuple[Check, ...]) -> Check | None:
+    """Return one guard that holds where all of them do, None if there are none."""
+    return _every(list(checks)) if len(checks) > 1 else checks[0] if checks else None
 
 
 def parts_of(checks: tuple[Check, ...]) -> tuple[ColumnGuard, ...] | None:

@@ -94,11 +94,13 @@ class Plan:
 
     __slots__ = ("config", "entered", "exited", "quiet")
 
-    def __init__(self, exited: tuple[int, ...], entered: tuple[int, ...], config: Config) -> None:
+    def __init__(
+        self, exited: tuple[int, ...], entered: tuple[int, ...], config: Config, *, quiet: bool = False
+    ) -> None:
         self.exited = exited
         self.entered = entered
         self.config = config
-        self.quiet = False  # entering calls handlers at most: no timer begins and nothing is done
+        self.quiet = quiet  # entering calls handlers at most: no timer begins and nothing is done
 
 
 class Config:

@@ -8,32 +8,40 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from tickwright.systems.flows.guards import Check
-from tickwright.systems.flows.nodes import Call, Config, Edge, is_internal
+from tickwright.systems.flows.guards import every
+from tickwright.systems.flows.nodes import Call, Config, Edge, Plan, is_internal
 
 if TYPE_CHECKING:
     from tickwright.systems.flows.compiled import CompiledFlow
 
 __all__ = ["Quick", "Way", "quick_ways"]
 
-FlatCall: TypeAlias = tuple[str, Callable[..., Any], Any, str, int]
-"""(name, function, params, phase, state)."""
+FlatCall: TypeAlias = tuple[str, Callable[..., Any], Any, str, int, Config]
+"""(name, function, params, phase, state, the configuration while it is called)."""
 
 
 class Way:
-    """One transition: its guards, what it calls in order, and where it leads."""
+    """One transition: its guard, what it calls in order, and where it leads.
 
-    __slots__ = ("after", "checks", "entered", "entering", "exited", "leaving", "plan", "start", "symbol")
+    Attributes:
+        check: the guards as one, None where there is none.
+        calls: exit handlers, actions and entry handlers.
+        start, after: the current state before, the configuration after.
+        symbol: the symbol of the state it leads to, -1 until an instance's world was asked.
+        exited, entered: paths, as the history of a nested flow keeps them.
+    """
 
-    def __init__(self, flow: CompiledFlow, config: Config, edge: Edge) -> None:
-        self.plan = plan = flow.plan(config, [edge], {})
+    __slots__ = ("after", "calls", "check", "entered", "exited", "plan", "start", "symbol")
+
+    def __init__(self, flow: CompiledFlow, config: Config, edge: Edge, plan: Plan) -> None:
+        self.plan = plan
         nodes = flow.nodes
-        self.checks: tuple[Check, ...] = edge.checks
-        exits = [each for index in plan.exited for each in _flat(nodes[index].exit, "exit", index)]
-        self.leaving: tuple[FlatCall, ...] = (*exits, *_flat(edge.actions, "action", edge.source))
-        self.entering: tuple[FlatCall, ...] = tuple(
-            [each for index in plan.entered for each in _flat(nodes[index].enter, "enter", index)]
-        )
+        self.check = every(edge.checks)
+        calls = [each for index in plan.exited for each in _flat(nodes[index].exit, "exit", index, config)]
+        calls += _flat(edge.actions, "action", edge.source, config)
+        for index in plan.entered:
+            calls += _flat(nodes[index].enter, "enter", index, plan.config)
+        self.calls: tuple[FlatCall, ...] = tuple(calls)
         self.start = config.current_state
         self.after = plan.config
         self.symbol = -1
@@ -52,8 +60,8 @@ class Way:
 Quick: TypeAlias = tuple[Way, ...]
 
 
-def _flat(calls: tuple[Call, ...], phase: str, index: int) -> list[FlatCall]:
-    return [(name, function, params, phase, index) for name, function, params in calls]
+def _flat(calls: tuple[Call, ...], phase: str, index: int, config: Config) -> list[FlatCall]:
+    return [(name, function, params, phase, index, config) for name, function, params in calls]
 
 
 def quick_ways(flow: CompiledFlow, config: Config, action: str) -> Quick | None:
@@ -61,10 +69,10 @@ def quick_ways(flow: CompiledFlow, config: Config, action: str) -> Quick | None:
     groups = () if is_internal(action) or config.done else flow.candidates(config, action)
     if len(groups) != 1 or flow.timed or flow.remembers or not flow.rolls_back:
         return None
+    ways = []
     for edge in groups[0]:
-        if not edge.targets:
-            return None
-        plan = flow.plan(config, [edge], {})
+        plan = flow.plan(config, [edge], {}) if edge.targets else Plan((), (), config, quiet=True)
         if not plan.quiet or plan.config.eventless:
             return None
-    return tuple([Way(flow, config, edge) for edge in groups[0]])
+        ways.append(Way(flow, config, edge, plan))
+    return tuple(ways)

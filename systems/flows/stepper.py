@@ -41,8 +41,7 @@ class Stepper:
 
     def __init__(self, store: FlowStore) -> None:
         self.store = store
-        self._event = FlowEvent.of("", "", -1, None)
-        self.spare: QuickRun | None = None
+        self.quick_run = QuickRun()
 
     # -- starting ----------------------------------------------------------------------------------------
 
@@ -83,12 +82,16 @@ class Stepper:
         config = table.flow.config_list[at]
         quick = config.quick.get(action) or table.flow.quick(config, action)
         if quick is not None and not table.delayed:
-            now, event = self.store.world.now(), self._event
-            if data is not None or event["timestamp"] != now or event["action"] != action or event["user"] != user:
-                event = FlowEvent.of(action, user, now, data)
-                if data is None:
-                    self._event = event  # it cannot change, and many instances get the same in one tick
-            return take_quick(self, cells, row, instance, config, quick, event)
+            run = self.quick_run
+            run.config = config
+            if (
+                run.now != (now := self.store.world.now())
+                or run.action != action
+                or run.user != user
+                or run.data is not data
+            ):
+                run.ask(action, data, user, now)
+            return take_quick(self, cells, row, instance, quick, run)
         image = table.image(cells, row, instance)
         if is_internal(action):
             return self.reject(cells, row, instance, action, user, InvalidAction(action, image.config.current_state))
