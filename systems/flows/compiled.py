@@ -10,7 +10,7 @@ from tickwright.systems.flows.checks import check_flow_graph, check_shape, check
 from tickwright.systems.flows.errors import FlowDefinitionError
 from tickwright.systems.flows.guards import Functions, guard_check
 from tickwright.systems.flows.nodes import Call, Config, Edge, Node, Plan, is_internal
-from tickwright.systems.flows.quick import Quick, quick_ways
+from tickwright.systems.flows.quick import quick_ways
 from tickwright.systems.flows.structure import (
     FlowDefinition,
     HandlerRef,
@@ -217,15 +217,12 @@ class CompiledFlow:
             else:
                 yield tuple(e for index in chain for e in self.nodes[index].always)
 
-    def quick(self, config: Config, action: str) -> Quick | None:
-        """Return the ways of an action if they are the common case; see `quick`."""
-        try:
-            return config.quick[action]
-        except KeyError:
-            if action not in self._known:
-                return None
-            found = config.quick[action] = quick_ways(self, config, action)
-            return found
+    def learn(self, config: Config, action: str) -> bool:
+        """Work out the quick ways of an action in a configuration; return whether there are any that were not known."""
+        if action in config.quick or action not in self._known:
+            return False
+        config.quick[action] = found = quick_ways(self, config, action)
+        return found is not None
 
     # -- structure ---------------------------------------------------------------------------------------
 

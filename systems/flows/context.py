@@ -60,12 +60,13 @@ class FlowContext:
         run = self._run
         if run.guarding:
             self._writing()
-        kind = type(value)
-        if kind is not int and kind is not str:
+        if type(value) is not int and type(value) is not str:
             value = freeze(value, f"context.{key}")
         if type(key) is not str:
             raise FlowError(f"{key!r} is no field of a context", expected="a text")
-        run.context = FrozenDict({**run.context, key: value})
+        new = {**run.context}
+        new[key] = value
+        run.context = FrozenDict(new)
 
     def instance(self) -> int:
         """Return the instance's own id, to send to; -1, which means it too, while it is being started."""

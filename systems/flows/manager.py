@@ -19,6 +19,7 @@ from tickwright.systems.flows.errors import FlowError, ReentrantSendError, Unkno
 from tickwright.systems.flows.inputs import action_column, id_column, mapping, text
 from tickwright.systems.flows.migrating import ContextFn, migrate_lost, migrate_one, plan_migration
 from tickwright.systems.flows.nodes import is_internal
+from tickwright.systems.flows.quick_step import take
 from tickwright.systems.flows.replay import Replayed, replay_compiled
 from tickwright.systems.flows.results import FlowFilter, FlowInstance, Transition, TransitionResult
 from tickwright.systems.flows.snapshots import flows_section
@@ -189,14 +190,16 @@ class FlowManager:
         cells, row, number = store.locate(instance)
         if key is not None and (stored := store.answers.get((number, key))) is not None:
             return stored
-        if number in store.locked:
+        if store.locked:
             store.check_free(number)
         if store.queue or store.running:
             self._advancer.drain(number)
             cells, row, _ = store.locate(number)
         if expected_revision is not None:
             check_revision(cells, row, number, expected_revision)
-        result = self._stepper.take(cells, row, number, action, data if data is None else freeze(data, "data"), user)
+        if data is not None:
+            data = freeze(data, "data")
+        result = take(self._stepper, cells, row, number, action, data, user)
         if store.sent:
             store.deliver()
         if key is not None:

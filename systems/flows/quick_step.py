@@ -1,10 +1,12 @@
-"""Takes the common case of a single send; see `quick`. It repeats `Stepper.commit` for rows where less can happen.
+"""Takes the common case of a single action; see `quick`. It comes to what `Stepper.take_whole` comes to.
 
-What is written twice here, and not called, is what a Python call costs beside it: docs/decisions/0052-flat-send.md.
+What `step`, `Stepper.commit` and `FlowTable.commit` do is written again here for rows where less can happen, because the
+calls between them cost as much as what they do: docs/decisions/0052-one-flat-send.md.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from sys import getrefcount
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +22,11 @@ from tickwright.systems.flows.step import Image, Run, finish
 if TYPE_CHECKING:
     from tickwright.systems.flows.stepper import Stepper
 
-__all__ = ["QuickRun", "take_quick"]
+__all__ = ["QuickRun", "take"]
 
-_OURS = 3  # the run's own, the step's own, and the one that is counted
+_OURS = 2  # the run's own, and the one that is counted
 _NO_MEMORY: dict[int, tuple[int, ...]] = {}
+_NONE: tuple[tuple[str, str], ...] = ()
 
 
 class QuickRun(Run):
@@ -33,11 +36,15 @@ class QuickRun(Run):
     and which many instances get in one tick.
     """
 
-    __slots__ = ("action", "data")
+    __slots__ = ("action", "data", "failures", "symbol", "text")
 
-    def __init__(self) -> None:
+    symbol: int
+
+    def __init__(self, text: Callable[[int], str]) -> None:
+        self.text = text
         self.memory = _NO_MEMORY
         self.timers = self.done_events = self.delayed = self.outbox = self.raised = self.exited = self.entered = ()
+        self.failures = _NONE
         self.guarding = False
         self.params = EMPTY
         self.ctx = FlowContext(self)
@@ -48,67 +55,53 @@ class QuickRun(Run):
         self.action, self.data, self.user, self.now = action, data, user, now
         self.event = FlowEvent.of(action, user, now, data)
 
+    @property
+    def subject(self) -> str:  # type: ignore[override]  # few handlers ask
+        """What the instance is about."""
+        return self.text(self.symbol)
 
-def take_quick(stepper: Stepper, cells: Cells, row: int, instance: int, ways: Quick, run: QuickRun) -> TransitionResult:
-    """Take the run's action of an instance at rest, whose configuration knows its ways.
+
+def take(
+    stepper: Stepper, cells: Cells, row: int, instance: int, action: str, data: Any, user: str
+) -> TransitionResult:
+    """Take one action.
 
     Raises:
         FlowError: a handler raised; nothing changed but the audit stream.
     """
-    store, table, version, ctx, event = stepper.store, cells.table, cells.archetype.version, run.ctx, run.event
-    if store.stepping:
-        store.guarded(lambda: None)
-    symbol = cells.subject_at[row]
-    run.subject = store.world.symbols.text(symbol) if symbol else ""
-    run.flow = table.flow
-    run.instance = instance
-    run.context = before = (
-        table.context(cells, row, instance) if cells.values else table.contexts.get(instance, table.defaults)
-    )
-    failures: tuple[tuple[str, str], ...] = ()
-    store.stepping = run.guarding = True
+    table, run, store, at = cells.table, stepper.quick_run, stepper.store, cells.config_at[row]
+    flow = table.flow
+    config = flow.config_list[at]
+    ways = config.quick.get(action)
+    if ways is None or at < 0 or table.delayed or store.stepping:
+        return stepper.take_whole(cells, row, instance, action, data, user)
+    run.flow, run.config = flow, config
+    now = store.world.now()
+    if run.now != now or run.action != action or run.user != user or run.data is not data:
+        run.ask(action, data, user, now)
+    run.instance, run.symbol = instance, cells.subject_at[row]
+    before = table.contexts.get(instance, table.defaults)
+    if cells.values:
+        before = table.context(cells, row, instance)
+    run.context = before
+    version = cells.archetype.version
+    store.stepping = True
     try:
-        for way in ways:
-            if (check := way.check) is None or (failure := check(run)) is None:
-                break
-            failures = (*failures, (failure[0], failure[1]))
-        else:
-            return _refuse(stepper, cells, row, instance, run, failures)
-        run.guarding = False
-        for name, function, run.params, phase, index, run.config in way.calls:
-            try:
-                answer = function(ctx, event)
-            except Exception as error:
-                raise run.failed(error, phase, name, index) from error
-            if answer is not None:
-                run.refuse_waiting(answer, phase, name, index)
-        run.config = way.after
-        if run.raised or run.delayed:
-            run.exited, run.entered = way.plan.exited, way.plan.entered
-            run.drive(run.settle())
-            stepper.quick_run = QuickRun()
+        way = _act(run, ways)
     except FlowError as error:
-        stepper.quick_run = QuickRun()
-        stepper.note_failure(instance, event, error)
+        stepper.give_up(run, error)
         raise
     finally:
         store.stepping = False
     if cells.archetype.version != version:  # a handler changed the world: the row may be elsewhere
         cells, row, _ = store.locate(instance)
-    if stepper.quick_run is not run:  # more happened than the way's own calls
-        image = Image(table.flow.config_list[cells.config_at[row]], before, _NO_MEMORY, ())
-        return stepper.committed(cells, row, instance, image, finish(run), event)
-    return _commit(stepper, cells, row, instance, way, run, before)
-
-
-def _commit(
-    stepper: Stepper, cells: Cells, row: int, instance: int, way: Way, run: QuickRun, before: FrozenDict
-) -> TransitionResult:
-    table, store, after, action, now = cells.table, stepper.store, way.after, run.action, run.now
-    if run.context is not before:
+    if way is None:
+        return _otherwise(stepper, cells, row, run, before)
+    after, context = way.after, run.context
+    if context is not before:
         if cells.values:
-            _write_typed(stepper, cells, row, instance, run)
-        table.contexts[instance] = run.context
+            _write_typed(stepper, cells, row, run)
+        table.contexts[instance] = context
     cells.config_at[row] = after.index
     cells.state_at[row] = way.symbol if way.symbol >= 0 else way.find_symbol(table.symbol_of)
     cells.updated_at[row] = now
@@ -117,44 +110,58 @@ def _commit(
     if ticks.rows is None:
         cells.mark_one(row)
     else:
-        ticks.rows[row] = ticks.latest = store.world.clock.advance()
-    record = (
-        way.start,
-        after.current_state,
-        action,
-        now,
-        run.event["data"],
-        revision,
-        run.user,
-        way.exited,
-        way.entered,
-    )
+        ticks.rows[row] = ticks.latest = store.clock.advance()
+    record = (way.start, after.current_state, action, now, data, revision, user, way.exited, way.entered)
     records = table.records.get(instance)
     if records is None:
         table.records[instance] = [record]
     else:
         records.append(record)
-    if store.emitted.readers:
-        definition, start, end = table.flow.definition.id, way.start, after.current_state
-        store.tell(FlowTransitioned(definition=definition, instance=str(instance), from_=start, to=end, action=action))
-    if run.outbox:
-        stepper.flush(table, run, instance)
-        run.outbox = ()
+    if store.emitted.readers or run.outbox:
+        _tell(stepper, cells, run, way)
     if getrefcount(run.ctx) > _OURS:  # a handler holds on to it
-        stepper.quick_run = QuickRun()
+        stepper.renew()
     return after.success
 
 
-def _refuse(
-    stepper: Stepper, cells: Cells, row: int, instance: int, run: QuickRun, failures: tuple[tuple[str, str], ...]
-) -> TransitionResult:
-    stepper.store.stepping = False
-    if getrefcount(run.ctx) > _OURS:  # a guard holds on to it
-        stepper.quick_run = QuickRun()
-    return stepper.reject(cells, row, instance, run.action, run.user, GuardFailed(*failures[0], failures))
+def _act(run: QuickRun, ways: Quick) -> Way | None:
+    """Ask guards and call handlers; None where no guard held, or handlers left more to do."""
+    ctx, event, failures = run.ctx, run.event, _NONE
+    run.guarding = True
+    for way in ways:
+        if (check := way.check) is None or (failure := check(run)) is None:
+            break
+        failures = (*failures, (failure[0], failure[1]))
+    else:
+        run.failures = failures
+        return None
+    run.guarding = False
+    for name, function, run.params, phase, index, run.config in way.calls:
+        try:
+            answer = function(ctx, event)
+        except Exception as error:
+            raise run.failed(error, phase, name, index) from error
+        if answer is not None:
+            run.refuse_waiting(answer, phase, name, index)
+    if not run.raised and not run.delayed:
+        return way
+    run.config, run.exited, run.entered = way.after, way.plan.exited, way.plan.entered
+    run.drive(run.settle())
+    return None
 
 
-def _write_typed(stepper: Stepper, cells: Cells, row: int, instance: int, run: QuickRun) -> None:
+def _otherwise(stepper: Stepper, cells: Cells, row: int, run: QuickRun, before: FrozenDict) -> TransitionResult:
+    """Refuse, or commit what `step` would have come to."""
+    stepper.renew()
+    if run.failures:
+        refusal = GuardFailed(*run.failures[0], run.failures)
+        return stepper.reject(cells, row, run.instance, run.action, run.user, refusal)
+    image = Image(run.flow.config_list[cells.config_at[row]], before, _NO_MEMORY, ())
+    event = FlowEvent.of(run.action, run.user, run.now, run.data)
+    return stepper.committed(cells, row, run.instance, image, finish(run), event)
+
+
+def _write_typed(stepper: Stepper, cells: Cells, row: int, run: QuickRun) -> None:
     """Write the typed fields, all or none.
 
     Raises:
@@ -163,8 +170,19 @@ def _write_typed(stepper: Stepper, cells: Cells, row: int, instance: int, run: Q
     try:
         typed = cells.table.typed(run.context)
     except FlowError as error:
-        stepper.quick_run = QuickRun()
-        stepper.note_failure(instance, run.event, error)
+        stepper.give_up(run, error)
         raise
     for name, value in typed.items():
         cells.values[name][row] = value
+
+
+def _tell(stepper: Stepper, cells: Cells, run: QuickRun, way: Way) -> None:
+    """Tell of a transition, and send what its handlers left in the outbox."""
+    store, table, start, end = stepper.store, cells.table, way.start, way.after.current_state
+    if store.listened:
+        name, instance = table.flow.definition.id, str(run.instance)
+        store.tell(FlowTransitioned(definition=name, instance=instance, from_=start, to=end, action=run.action))
+    if run.outbox:
+        run.config = way.after
+        stepper.flush(table, run, run.instance)
+        run.outbox = ()

@@ -20,7 +20,7 @@ from tickwright.systems.flows.components import FlowState
 from tickwright.systems.flows.context import FlowEvent
 from tickwright.systems.flows.errors import FlowError
 from tickwright.systems.flows.nodes import is_internal
-from tickwright.systems.flows.quick_step import QuickRun, take_quick
+from tickwright.systems.flows.quick_step import QuickRun, take
 from tickwright.systems.flows.results import GuardFailed, InvalidAction, InvalidState, Success, TransitionResult
 from tickwright.systems.flows.step import Image, Run, Timer, begin, choose, finish, step
 from tickwright.systems.flows.store import FlowStore
@@ -41,7 +41,7 @@ class Stepper:
 
     def __init__(self, store: FlowStore) -> None:
         self.store = store
-        self.quick_run = QuickRun()
+        self.renew()
 
     # -- starting ----------------------------------------------------------------------------------------
 
@@ -76,22 +76,15 @@ class Stepper:
         Raises:
             FlowError: a handler raised; nothing changed but the audit stream.
         """
+        return take(self, cells, row, instance, action, data, user)
+
+    def take_whole(self, cells: Cells, row: int, instance: int, action: str, data: Any, user: str) -> TransitionResult:
+        """Take one action, whatever it leads to; see `take`."""
         table, at = cells.table, cells.config_at[row]
         if at < 0:
             return self.reject(cells, row, instance, action, user, InvalidState(table.lost.get(instance, "")))
-        config = table.flow.config_list[at]
-        quick = config.quick.get(action) or table.flow.quick(config, action)
-        if quick is not None and not table.delayed:
-            run = self.quick_run
-            run.config = config
-            if (
-                run.now != (now := self.store.world.now())
-                or run.action != action
-                or run.user != user
-                or run.data is not data
-            ):
-                run.ask(action, data, user, now)
-            return take_quick(self, cells, row, instance, quick, run)
+        if table.flow.learn(table.flow.config_list[at], action):
+            return take(self, cells, row, instance, action, data, user)
         image = table.image(cells, row, instance)
         if is_internal(action):
             return self.reject(cells, row, instance, action, user, InvalidAction(action, image.config.current_state))
@@ -172,6 +165,15 @@ class Stepper:
             self.note_failure(instance, event, error)
             raise
         return self.reject(cells, row, instance, event["action"], event["user"], run)
+
+    def renew(self) -> None:
+        """Make a new quick run: handlers hold on to the old one, or it did not end well."""
+        self.quick_run = QuickRun(self.store.world.symbols.text)
+
+    def give_up(self, run: QuickRun, error: FlowError) -> None:
+        """Put a quick run that was rolled back into the audit stream."""
+        self.renew()
+        self.note_failure(run.instance, FlowEvent.of(run.action, run.user, run.now, run.data), error)
 
     def note_failure(self, instance: int, event: FlowEvent, error: FlowError) -> None:
         """Put a macrostep that was rolled back into the audit stream."""

@@ -65,6 +65,7 @@ class FlowStore:
         self._cells_of: dict[int, Cells | None] = {}
         self._sweep_at = _SWEEP_AT
         self.emitted = world.events.register(Emitted)
+        self.entities, self.clock = world.entities, world.clock
 
     # -- definitions -------------------------------------------------------------------------------------
 
@@ -85,6 +86,7 @@ class FlowStore:
                 self.versions[key] = table
                 self.tables.append(table)
             else:
+                self._cells_of.clear()
                 rebind(table, flow)
                 self.wind(table)
         except FlowStepError as error:  # the context does not fit its own types
@@ -134,11 +136,11 @@ class FlowStore:
             UnknownInstanceError: there is none.
         """
         number = instance if type(instance) is int else _number(instance)
-        entities, index = self.world.entities, number & 0xFFFFFFFF
-        if 0 < index < entities.used and entities.generation_at[index] == number >> 32:
-            at = entities.table_at[index]
+        entities, index = self.entities, number & 0xFFFFFFFF
+        if index < entities.used and entities.generation_at[index] == number >> 32:
+            at = entities.table_at[index]  # the first slot, and one that is reserved, are in no table
             cells = self._cells_of.get(at)
-            if cells is None or cells.public.arrays is not cells.arrays or cells.kind is not cells.table.kind:
+            if cells is None or cells.public.arrays is not cells.arrays:
                 cells = self.cells_in(at) if at >= 0 else None
             if cells is not None:
                 return cells, entities.row_at[index], number
