@@ -9,8 +9,8 @@ from tickwright.systems.flows.actions import built_in
 from tickwright.systems.flows.checks import check_flow_graph, check_shape, check_targets
 from tickwright.systems.flows.errors import FlowDefinitionError
 from tickwright.systems.flows.guards import Functions, guard_check
+from tickwright.systems.flows.history import Path
 from tickwright.systems.flows.nodes import Call, Config, Edge, Node, Plan, is_internal
-from tickwright.systems.flows.quick import quick_ways
 from tickwright.systems.flows.structure import (
     FlowDefinition,
     HandlerRef,
@@ -217,12 +217,16 @@ class CompiledFlow:
             else:
                 yield tuple(e for index in chain for e in self.nodes[index].always)
 
-    def learn(self, config: Config, action: str) -> bool:
-        """Work out the quick ways of an action in a configuration; return whether there are any that were not known."""
-        if action in config.quick or action not in self._known:
-            return False
-        config.quick[action] = found = quick_ways(self, config, action)
-        return found is not None
+    def knows(self, action: str) -> bool:
+        """Return whether a key of `on` is this name."""
+        return action in self._known
+
+    def path(self, before: Config, after: Config, exited: tuple[int, ...], entered: tuple[int, ...]) -> Path:
+        """Return a macrostep's way as the history keeps it: the states left and entered where the flow is nested."""
+        if not self.nested:
+            return before.current_state, after.current_state, (), ()
+        left, came = ([self.nodes[each].path for each in states] for states in (exited, entered))
+        return before.current_state, after.current_state, tuple(left), tuple(came)
 
     # -- structure ---------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from tickwright.systems.flows.errors import FlowDefinitionError
 from tickwright.systems.flows.expr import compile_expr
 from tickwright.systems.flows.expr_columns import over_columns as expr_over_columns
 
-__all__ = ["Check", "ColumnGuard", "Failure", "Functions", "every", "guard", "guard_check", "parts_of"]
+__all__ = ["Check", "ColumnGuard", "Failure", "Functions", "NamedGuard", "every", "guard", "guard_check", "parts_of"]
 
 Failure: TypeAlias = tuple[str, str]
 Functions: TypeAlias = Callable[[str, str], Callable[..., Any]]
@@ -48,12 +48,12 @@ def guard_check(
         FlowDefinitionError: with the path of the fault.
     """
     if isinstance(node, str):
-        return _named(node, _sync(functions(node, path), node, path), EMPTY)
+        return NamedGuard(node, _sync(functions(node, path), node, path), EMPTY)
     if not isinstance(node, Mapping) or not node:
         raise FlowDefinitionError(f"{node!r} is no guard", where=path, expected="a name or an object", path=path)
     if "type" in node:
         name = str(node["type"])
-        return _named(name, _sync(functions(name, path), name, path), node.get("params", EMPTY))
+        return NamedGuard(name, _sync(functions(name, path), name, path), node.get("params", EMPTY))
     if len(node) != 1:
         raise FlowDefinitionError("a guard has one key", where=path, expected="and, or, not, in or expr", path=path)
     ((kind, value),) = node.items()
@@ -118,30 +118,47 @@ def _sync(function: Callable[..., Any], name: str, path: str) -> Callable[..., A
     return function
 
 
-def _named(name: str, function: Callable[..., Any], params: Any) -> Check:
-    no = (name, f"guard `{name}` returned false")
+class NamedGuard:
+    """A guard that is one function.
 
-    def check(run: Any) -> Failure | None:
-        run.params = params
+    Attributes:
+        function, params: what is called, and what the definition gives to it.
+        parts: the guard over columns, where it is one.
+    """
+
+    __slots__ = ("function", "name", "no", "params", "parts")
+
+    def __init__(self, name: str, function: Callable[..., Any], params: Any) -> None:
+        self.name = name
+        self.function = function
+        self.params = params
+        self.no = (name, f"guard `{name}` returned false")
+        columns = getattr(function, "over_columns", None)
+        self.parts: tuple[ColumnGuard, ...] | None = None if columns is None else ((columns, self.no),)
+
+    def __call__(self, run: Any) -> Failure | None:
+        """Ask it of a running step."""
+        run.params = self.params
         try:
-            answer = function(run.ctx, run.event)
-            if answer is True:
-                return None
-            if answer is False:
-                return no
-            passed, reason = answer if isinstance(answer, tuple) and len(answer) == 2 else (answer, None)
-            if inspect.isawaitable(passed):
-                getattr(passed, "close", bool)()
-                return _Raised((name, f"guard `{name}` is async"))
-            if passed:
-                return None
-            return (name, str(reason)) if reason else no
+            return self.judge(self.function(run.ctx, run.event))
         except Exception as error:
-            return _Raised((name, f"{type(error).__name__}: {error}"))
+            return self.raised(error)
 
-    if columns := getattr(function, "over_columns", None):
-        check.parts = ((columns, no),)  # type: ignore[attr-defined]
-    return check
+    def judge(self, answer: Any) -> Failure | None:
+        """Return what an answer comes to: a bool, or (bool, reason)."""
+        if answer is True:
+            return None
+        passed, reason = answer if isinstance(answer, tuple) and len(answer) == 2 else (answer, None)
+        if inspect.isawaitable(passed):
+            getattr(passed, "close", bool)()
+            return _Raised((self.name, f"guard `{self.name}` is async"))
+        if passed:
+            return None
+        return (self.name, str(reason)) if reason else self.no
+
+    def raised(self, error: Exception) -> Failure:
+        """Return what an error comes to: the guard does not hold, whatever `not` stands before it."""
+        return _Raised((self.name, f"{type(error).__name__}: {error}"))
 
 
 def _every(checks: list[Check]) -> Check:

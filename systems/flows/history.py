@@ -12,10 +12,12 @@ from tickwright.systems.flows.results import Transition
 if TYPE_CHECKING:
     from tickwright.systems.flows.bulk import DenseStep
 
-__all__ = ["Chunk", "Record", "Spread", "squeeze", "transition"]
+__all__ = ["Chunk", "Path", "Record", "Spread", "squeeze", "transition"]
 
-Record: TypeAlias = tuple[str, str, str, int, Any, int, str, tuple[str, ...], tuple[str, ...]]
-"""(from, to, action, timestamp, data, revision, user, exited, entered)."""
+Path: TypeAlias = tuple[str, str, tuple[str, ...], tuple[str, ...]]
+"""(from, to, exited, entered), one for all that went this way."""
+Record: TypeAlias = tuple[Path, str, int, Any, int, str]
+"""(path, action, timestamp, data, revision, user)."""
 Spread: TypeAlias = "NDArray[Any] | int"
 """A column, or the one value that all of its rows have."""
 
@@ -28,7 +30,8 @@ def squeeze(column: NDArray[Any]) -> Spread:
 
 def transition(record: Record) -> Transition:
     """Return a record as readers see it."""
-    return Transition(*record)
+    (before, after, exited, entered), action, timestamp, data, revision, user = record
+    return Transition(before, after, action, timestamp, data, revision, user, exited, entered)
 
 
 class Chunk:
@@ -100,7 +103,7 @@ class Chunk:
         configs, name = self.dense.flow.config_list, self.dense.names[_at(self.actions, at)]
         revision = _at(self.revisions, at) + 1
         start, end = configs[before].current_state, configs[after].current_state
-        return (start, end, name, self.now, None, revision, self.user, (), ())
+        return (start, end, (), ()), name, self.now, None, revision, self.user
 
     def kept(self) -> Chunk | None:
         """Return what belongs into the history: this, or the accepted part alone where that is much smaller."""

@@ -97,7 +97,7 @@ def migrate_one(store: FlowStore, move: _Move) -> None:
     paths = tuple([table.flow.nodes[index].path for index in sorted(config.active) if index])
     data = FrozenDict(context=move.context, configuration=paths)
     to = config.current_state
-    table.records.setdefault(instance, []).append((move.before, to, MIGRATE, now, data, revision, "", (), ()))
+    table.records.setdefault(instance, []).append(((move.before, to, (), ()), MIGRATE, now, data, revision, ""))
     _start_timers(store, move, now)
     definition = table.flow.definition.id
     if store.listened:

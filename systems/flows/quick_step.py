@@ -103,7 +103,7 @@ def take(
             _write_typed(stepper, cells, row, run)
         table.contexts[instance] = context
     cells.config_at[row] = after.index
-    cells.state_at[row] = way.symbol if way.symbol >= 0 else way.find_symbol(table.symbol_of)
+    cells.state_at[row] = way.symbol
     cells.updated_at[row] = now
     cells.revision_at[row] = revision = cells.revision_at[row] + 1
     ticks = cells.changed
@@ -111,7 +111,7 @@ def take(
         cells.mark_one(row)
     else:
         ticks.rows[row] = ticks.latest = store.clock.advance()
-    record = (way.start, after.current_state, action, now, data, revision, user, way.exited, way.entered)
+    record = (way.path, action, now, data, revision, user)
     records = table.records.get(instance)
     if records is None:
         table.records[instance] = [record]
@@ -129,7 +129,16 @@ def _act(run: QuickRun, ways: Quick) -> Way | None:
     ctx, event, failures = run.ctx, run.event, _NONE
     run.guarding = True
     for way in ways:
-        if (check := way.check) is None or (failure := check(run)) is None:
+        if (guard := way.guard) is None:
+            failure = None if way.check is None else way.check(run)
+        else:
+            run.params = guard.params
+            try:
+                answer = guard.function(ctx, event)
+                failure = None if answer is True else guard.judge(answer)
+            except Exception as error:
+                failure = guard.raised(error)
+        if failure is None:
             break
         failures = (*failures, (failure[0], failure[1]))
     else:
@@ -178,9 +187,9 @@ def _write_typed(stepper: Stepper, cells: Cells, row: int, run: QuickRun) -> Non
 
 def _tell(stepper: Stepper, cells: Cells, run: QuickRun, way: Way) -> None:
     """Tell of a transition, and send what its handlers left in the outbox."""
-    store, table, start, end = stepper.store, cells.table, way.start, way.after.current_state
+    store, table = stepper.store, cells.table
     if store.listened:
-        name, instance = table.flow.definition.id, str(run.instance)
+        name, instance, (start, end, _, _) = table.flow.definition.id, str(run.instance), way.path
         store.tell(FlowTransitioned(definition=name, instance=instance, from_=start, to=end, action=run.action))
     if run.outbox:
         run.config = way.after

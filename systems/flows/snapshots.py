@@ -17,7 +17,7 @@ from tickwright.ecs_core.app_snapshot import Section
 from tickwright.systems.contracts.json import FrozenDict, freeze
 from tickwright.systems.flows.bulk import DenseStep
 from tickwright.systems.flows.compiled import CompiledFlow
-from tickwright.systems.flows.history import Chunk, Spread
+from tickwright.systems.flows.history import Chunk, Record, Spread
 from tickwright.systems.flows.reader import read_definition
 from tickwright.systems.flows.rebinding import rebind
 from tickwright.systems.flows.results import GuardFailed, InvalidAction, InvalidState, Success, TransitionResult
@@ -227,9 +227,9 @@ def _context(value: Any) -> FrozenDict:
     return found
 
 
-def _record(saved: tuple[Any, ...]) -> Any:
-    before, to, action, timestamp, data, revision, user, exited, entered = saved
-    return before, to, action, timestamp, freeze(data), revision, user, tuple(exited), tuple(entered)
+def _record(saved: tuple[Any, ...]) -> Record:
+    (before, after, exited, entered), action, timestamp, data, revision, user = saved
+    return (before, after, tuple(exited), tuple(entered)), action, timestamp, freeze(data), revision, user
 
 
 def _chunk(table: FlowTable, saved: SavedChunk) -> Chunk:

@@ -83,7 +83,7 @@ class Stepper:
         table, at = cells.table, cells.config_at[row]
         if at < 0:
             return self.reject(cells, row, instance, action, user, InvalidState(table.lost.get(instance, "")))
-        if table.flow.learn(table.flow.config_list[at], action):
+        if table.learn(at, action):
             return take(self, cells, row, instance, action, data, user)
         image = table.image(cells, row, instance)
         if is_internal(action):
@@ -203,16 +203,8 @@ class Stepper:
         before, after, action = image.config, run.config, event["action"]
         table.commit(cells, row, instance, run, image, typed)
         cells.revision_at[row] = revision
-        exited: tuple[str, ...] = ()
-        entered: tuple[str, ...] = ()
-        if table.flow.nested:
-            nodes = table.flow.nodes
-            exited = tuple([nodes[i].path for i in run.exited])
-            entered = tuple([nodes[i].path for i in run.entered])
-        record = (
-            before.current_state, after.current_state, action, run.now, event["data"], revision, run.user, exited,
-            entered,
-        )  # fmt: skip
+        path = table.flow.path(before, after, run.exited, run.entered)
+        record = (path, action, run.now, event["data"], revision, run.user)
         records = table.records.get(instance)
         if records is None:
             table.records[instance] = [record]

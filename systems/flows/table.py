@@ -16,6 +16,7 @@ from tickwright.systems.flows.compiled import CompiledFlow
 from tickwright.systems.flows.components import FlowState
 from tickwright.systems.flows.errors import FlowDefinitionError, FlowStepError
 from tickwright.systems.flows.history import Chunk, Record, transition
+from tickwright.systems.flows.quick import quick_ways
 from tickwright.systems.flows.results import Transition
 from tickwright.systems.flows.step import Delayed, Image, Run, Timer
 
@@ -109,6 +110,15 @@ class FlowTable:
             names = [each.current_state for each in self.flow.config_list]
             self.symbols = self.world.symbols.intern_batch(names)
         return int(self.symbols[config])
+
+    def learn(self, at: int, action: str) -> bool:
+        """Work out the quick ways of an action in a configuration; return whether there are any that were not known."""
+        flow = self.flow
+        config = flow.config_list[at]
+        if action in config.quick or not flow.knows(action):
+            return False
+        config.quick[action] = found = quick_ways(flow, config, action, self.symbol_of)
+        return found is not None
 
     def ids(self) -> NDArray[np.int64]:
         """Return every instance, by table of the world."""
@@ -243,7 +253,7 @@ class FlowTable:
         found = list(self.records.get(instance, ()))
         near = (chunk.record(instance) for chunk in self.chunks if chunk.first <= instance <= chunk.last)
         found += [record for record in near if record is not None]
-        found.sort(key=lambda record: record[5])
+        found.sort(key=lambda record: record[4])
         return tuple([transition(record) for record in found])
 
 

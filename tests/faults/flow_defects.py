@@ -178,7 +178,7 @@ def history_edited(patch: Patch) -> None:
         answer = original(self, cells, row, instance, *args)
         records = cells.table.records[instance]
         if len(records) > 1:
-            records[0] = (*records[0][:6], "somebody", *records[0][7:])
+            records[0] = (*records[0][:5], "somebody")
         return answer
 
     around(patch, Stepper, "commit", commit)
@@ -188,7 +188,7 @@ def history_edited(patch: Patch) -> None:
 def a_rejection_in_the_history(patch: Patch) -> None:
     def reject(original: Any, self: Any, cells: Any, row: int, instance: int, action: str, *args: Any) -> Any:
         state = cells.table.flow.config_list[cells.config_at[row]].current_state
-        line = (state, state, action, self.store.world.now(), None, cells.revision_at[row], "", (), ())
+        line = ((state, state, (), ()), action, self.store.world.now(), None, cells.revision_at[row], "")
         cells.table.records.setdefault(instance, []).append(line)
         return original(self, cells, row, instance, action, *args)
 
