@@ -180,14 +180,12 @@ class FlowManager:
             UnknownInstanceError: no such instance.
         """
         store = self._store
-        if store.stepping:
-            raise ReentrantSendError("send inside a macrostep", todo="use ctx.send, which delivers after the commit")
-        if type(action) is not str:
-            raise FlowError(f"an action is a str, not {action!r:.60}", where="flows.send", expected="a name from `on`")
-        if type(user) is not str or (key is not None and type(key) is not str):
-            text(user, "a user", "flows.send")
-            text(key, "a key", "flows.send")
-        cells, row, number = store.locate(instance)
+        if store.stepping or type(action) is not str or type(user) is not str or (key and type(key) is not str):
+            store.check_outside("send", action, user, key)
+        seat = store.seats.get(instance) if type(instance) is int else None
+        if seat is None or seat[0].archetype.version != seat[3]:
+            seat = store.seat(instance)
+        cells, row, number, _ = seat
         if key is not None and (stored := store.answers.get((number, key))) is not None:
             return stored
         if store.locked:

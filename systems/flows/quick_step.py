@@ -1,7 +1,7 @@
 """Takes the common case of a single action; see `quick`. It comes to what `Stepper.take_whole` comes to.
 
-What `step`, `Stepper.commit` and `FlowTable.commit` do is written again here for rows where less can happen, because the
-calls between them cost as much as what they do: docs/decisions/0052-one-flat-send.md.
+What `step`, `Stepper.commit` and `FlowTable.commit` do is written again here for rows where less can happen, because
+the calls between them cost as much as what they do: docs/decisions/0052-one-flat-send.md.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def take(
     flow = table.flow
     config = flow.config_list[at]
     ways = config.quick.get(action)
-    if ways is None or at < 0 or table.delayed or store.stepping:
+    if ways is None or at < 0 or table.delayed:
         return stepper.take_whole(cells, row, instance, action, data, user)
     run.flow, run.config = flow, config
     now = store.world.now()
@@ -120,6 +120,7 @@ def take(
     if store.emitted.readers or run.outbox:
         _tell(stepper, cells, run, way)
     if getrefcount(run.ctx) > _OURS:  # a handler holds on to it
+        run.config = after
         stepper.renew()
     return after.success
 

@@ -76,6 +76,8 @@ class Stepper:
         Raises:
             FlowError: a handler raised; nothing changed but the audit stream.
         """
+        if self.store.stepping:
+            self.store.guarded(lambda: None)
         return take(self, cells, row, instance, action, data, user)
 
     def take_whole(self, cells: Cells, row: int, instance: int, action: str, data: Any, user: str) -> TransitionResult:

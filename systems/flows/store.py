@@ -36,10 +36,12 @@ from tickwright.systems.flows.timers import Calendar
 if TYPE_CHECKING:
     from tickwright.ecs_core import World
 
-__all__ = ["FlowStore", "Queued"]
+__all__ = ["FlowStore", "Queued", "Seat"]
 
 Queued: TypeAlias = tuple[int, str, Any, str]
 """(instance, action, frozen data, user)."""
+Seat: TypeAlias = tuple[Cells, int, int, int]
+"""(columns, row, id, the version of the world's table): where an instance is while the version holds."""
 T = TypeVar("T")
 
 _ANSWERS = 100_000
@@ -65,6 +67,7 @@ class FlowStore:
         self._cells_of: dict[int, Cells | None] = {}
         self._sweep_at = _SWEEP_AT
         self.emitted = world.events.register(Emitted)
+        self.seats: dict[int, Seat] = {}
         self.entities, self.clock = world.entities, world.clock
 
     # -- definitions -------------------------------------------------------------------------------------
@@ -87,6 +90,7 @@ class FlowStore:
                 self.tables.append(table)
             else:
                 self._cells_of.clear()
+                self.seats.clear()
                 rebind(table, flow)
                 self.wind(table)
         except FlowStepError as error:  # the context does not fit its own types
@@ -145,6 +149,16 @@ class FlowStore:
             if cells is not None:
                 return cells, entities.row_at[index], number
         raise UnknownInstanceError(f"no flow instance {instance!r:.80}", todo="use an id that start returned")
+
+    def seat(self, instance: int | str) -> Seat:
+        """Locate a living instance, and keep where it is until rows of its table come, go or move.
+
+        Raises:
+            UnknownInstanceError: there is none.
+        """
+        cells, row, number = self.locate(instance)
+        found = self.seats[number] = (cells, row, number, cells.archetype.version)
+        return found
 
     def find(self, instance: int) -> tuple[Cells, int] | None:
         """Return (columns, row) of an instance, None if it is gone."""
@@ -273,7 +287,8 @@ class FlowStore:
 
         Nothing is ever asked by the id of an entity that is gone, so this is about memory alone.
         """
-        sides = [side for table in self.tables for side in table.sides()]
+        sides: list[dict[int, Any]] = [side for table in self.tables for side in table.sides()]
+        sides.append(self.seats)
         if sum(map(len, sides)) < self._sweep_at:
             return
         alive = self.world.entities.contains
@@ -290,8 +305,10 @@ class FlowStore:
 
     def reset(self) -> None:
         """Forget what is queued, due, locked and answered: the world was restored."""
-        for kept in (self.queue, self.running, self.sent, self.calendar, self.answers, self.locked, self._cells_of):
+        for kept in (self.queue, self.running, self.sent, self.calendar, self.answers, self.locked):
             kept.clear()
+        self._cells_of.clear()
+        self.seats.clear()
 
     # -- events ------------------------------------------------------------------------------------------
 

@@ -100,6 +100,8 @@ class FlowTable:
         """Forget all instances, and look for them anew: the world was restored."""
         for kept in self.sides():
             kept.clear()
+        for config in self.flow.config_list:
+            config.quick.clear()  # the symbols in it are those of the world that was
         self.held, self.chunks, self.begun = set(), [], []
         self._cells, self._seen = {}, 0
         self.symbol, self.symbols = self.world.symbols.intern(self.flow.definition.id), self.symbols[:0]
