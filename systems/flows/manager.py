@@ -15,7 +15,7 @@ from tickwright.systems.flows.asking import Selection, select, view
 from tickwright.systems.flows.async_send import AsyncSender, check_revision
 from tickwright.systems.flows.audit import AuditStream, Rejection
 from tickwright.systems.flows.context import FlowEvent
-from tickwright.systems.flows.errors import FlowError, ReentrantSendError, UnknownInstanceError
+from tickwright.systems.flows.errors import UnknownInstanceError
 from tickwright.systems.flows.inputs import action_column, id_column, mapping, text
 from tickwright.systems.flows.migrating import ContextFn, migrate_lost, migrate_one, plan_migration
 from tickwright.systems.flows.nodes import is_internal
@@ -180,7 +180,7 @@ class FlowManager:
             UnknownInstanceError: no such instance.
         """
         store = self._store
-        if store.stepping or type(action) is not str or type(user) is not str or (key and type(key) is not str):
+        if store.stepping or type(action) is not str or type(user) is not str or key is not None:
             store.check_outside("send", action, user, key)
         seat = store.seats.get(instance) if type(instance) is int else None
         if seat is None or seat[0].archetype.version != seat[3]:
