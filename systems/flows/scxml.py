@@ -135,11 +135,11 @@ class _Reader:
         out["states"] = {self.names[each]: self.state(each, self.ids[each]) for each in states}
         if states and kind != "parallel":
             out["initial"] = self._initial(element, states, path)
-        transitions = [self._transition(each, path) for each in element if _tag(each) == "transition"]
+        transitions = [self._transition(each, element, path) for each in element if _tag(each) == "transition"]
         return out | group_transitions(transitions, list(self.paths))
 
     def _history(self, element: ElementTree.Element, path: str) -> dict[str, Any]:
-        targets = [self._transition(each, path) for each in element if _tag(each) == "transition"]
+        targets = [self._transition(each, element, path) for each in element if _tag(each) == "transition"]
         if len(targets) > 1 or (targets and targets[0].actions):
             raise _refuse("content in a history state's default", path, "move it to the states' <onentry>")
         found: dict[str, Any] = {"history": element.get("type", "shallow"), "id": self.ids[element]}
@@ -164,7 +164,7 @@ class _Reader:
             raise _refuse(f"the initial state {named!r} is not inside", path)
         return ".".join(target[len(own) :])
 
-    def _transition(self, element: ElementTree.Element, path: str) -> Arrow:
+    def _transition(self, element: ElementTree.Element, source: ElementTree.Element, path: str) -> Arrow:
         _check_attributes(element, {"event", "cond", "target", "type"}, path)
         targets = (element.get("target") or "").split()
         for target in targets:
@@ -176,10 +176,11 @@ class _Reader:
             out["target"] = [f"#{each}" for each in targets]
         if element.get("cond"):
             out["guard"] = to_guard(element.get("cond", ""), f"{path}.cond")
-        # internal counts where every target is below the source alone
+        # internal counts where the source is no parallel and every target is below it alone
+        compound = _tag(source) != "parallel"
         own = self.paths.get(path, ())
         below = all(len(self.paths[each]) > len(own) and self.paths[each][: len(own)] == own for each in targets)
-        if element.get("type") == "internal" and below:
+        if element.get("type") == "internal" and compound and below:
             out["reenter"] = False
         return Arrow((element.get("event") or "").split(), out, actions)
 

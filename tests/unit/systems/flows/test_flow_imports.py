@@ -251,6 +251,15 @@ def test_an_error_is_an_event_or_rolls_back(flows):
     assert flows.get(strict).current_state == "a"
 
 
+def test_an_internal_transition_of_a_parallel_leaves_it_as_any_other(flows):
+    text = """<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0"><datamodel><data id="left" expr="0"/></datamodel>
+    <parallel id="p"><onexit><assign location="left" expr="left + 1"/></onexit>
+    <transition event="go" type="internal" target="a"/><state id="a"/><state id="b"/></parallel></scxml>"""
+    it = started(flows, from_scxml(text))
+    flows.send(it, "go")
+    assert flows.get(it).context == {"left": 1}
+
+
 def test_internal_transitions_stay_inside(flows):
     log = """<scxml name="i"><datamodel><data id="n" expr="0"/></datamodel>
       <state id="a"><onentry><assign location="n" expr="n + 1"/></onentry>
