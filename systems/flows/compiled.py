@@ -155,8 +155,8 @@ class CompiledFlow:
             check_targets(self, targets, node.path, place)
             edge = Edge(len(self.edges), node.index, targets, key)
             self.edges.append(edge)
-            guards = [g for g in (t.guard, extra) if g is not None]
-            edge.checks = tuple([self._check(g, node, place) for g in guards])
+            edge.guards = tuple([g for g in (t.guard, extra) if g is not None])
+            edge.checks = tuple([self._check(g, node, place) for g in edge.guards])
             edge.actions = self._calls(t.actions, node, f"{place}.actions")
             edge.reenter = t.reenter
             edges.append(edge)

@@ -41,15 +41,16 @@ def matches(descriptor: str, action: str) -> bool:
 
 
 class Edge:
-    """One transition: where from, where to, under which guards, doing what."""
+    """One transition: where from, where to, under which guards (as written, and as checks), doing what."""
 
-    __slots__ = ("actions", "checks", "index", "key", "reenter", "source", "targets")
+    __slots__ = ("actions", "checks", "guards", "index", "key", "reenter", "source", "targets")
 
     def __init__(self, index: int, source: int, targets: tuple[int, ...], key: str) -> None:
         self.index = index
         self.source = source
         self.targets = targets
         self.key = key
+        self.guards: tuple[Any, ...] = ()
         self.checks: tuple[Check, ...] = ()
         self.actions: tuple[Call, ...] = ()
         self.reenter = True

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from tickwright.systems.flows.export import mermaid_label, mermaid_names
 from tickwright.systems.flows.structure import to_document
 from tickwright.systems.flows.testing.explore import Coverage
 from tickwright.systems.flows.testing.invariant import Invariant, Violation, check_run, check_step
@@ -146,14 +147,15 @@ def failure_of(subject: Subject, violation: Violation) -> Failure:
 
 def _drawn(subject: Subject, script: Script) -> str:
     """Return the way of every instance: one arrow per step, numbered as in the script."""
-    lines = ["stateDiagram-v2"]
+    lines, flow = ["stateDiagram-v2"], subject.compiled
+    names = {node.path: name for node, name in zip(flow.nodes, mermaid_names(flow), strict=True)}
     with FlowRun(subject) as run:
         for number, step in enumerate(script, 1):
             seen = run.do(step)
             for which, after in seen.after.items():
                 before = seen.before.get(which)
-                start = "[*]" if before is None else _node(before.instance.current_state)
-                end = _node(after.instance.current_state)
+                start = "[*]" if before is None else names[before.instance.current_state]
+                end = names[after.instance.current_state]
                 if before is None or before != after:
                     lines.append(f"    {start} --> {end} : {number}. {_label(step)}")
                 elif step.do == "send" and step.instance == which:
@@ -163,11 +165,7 @@ def _drawn(subject: Subject, script: Script) -> str:
 
 def _label(step: Step) -> str:
     what = {"start": "start", "tick": f"{step.wait_ms} ms"}.get(step.do, step.action)
-    return " ".join(each for each in (what, f"by {step.user}" if step.user else "") if each).replace(":", " ")
-
-
-def _node(path: str) -> str:
-    return "".join(each if each.isalnum() else "_" for each in path) or "root"
+    return mermaid_label(" ".join(each for each in (what, f"by {step.user}" if step.user else "") if each))
 
 
 def replay_failure(

@@ -11,11 +11,13 @@ import numpy as np
 from tickwright.systems.flows.errors import FlowError
 from tickwright.systems.flows.replay import replay
 from tickwright.systems.flows.results import FlowFilter, FlowInstance, GuardFailed, InvalidAction, InvalidState, Success
+from tickwright.systems.flows.structure import StateType
 from tickwright.systems.flows.testing.invariant import Invariant, invariant
 from tickwright.systems.flows.testing.model import Shape
 from tickwright.systems.flows.testing.recorder import PlantedFault
 from tickwright.systems.flows.testing.run import FlowRun, Observation, Seen
 from tickwright.systems.flows.testing.script import Script, Step
+from tickwright.systems.flows.testing.structure import Structure
 from tickwright.systems.flows.testing.twin import Taken
 from tickwright.systems.flows.ticket import ERROR, GUARD_FAILED, INVALID_ACTION, SUCCESS
 
@@ -43,9 +45,13 @@ def history_replays(run: FlowRun) -> Iterator[str]:
     subject = run.subject
     for number, seen in run.see().items():
         found = seen.instance
-        rebuilt = replay(
-            subject.definition, found.started_with, found.history, handlers=subject.handlers, subject=found.subject
-        )
+        try:
+            rebuilt = replay(
+                subject.definition, found.started_with, found.history, handlers=subject.handlers, subject=found.subject
+            )
+        except FlowError as error:
+            yield f"the history of instance {number} does not replay: {error.what}"
+            continue
         if (rebuilt.current_state, rebuilt.configuration) != (found.current_state, found.configuration):
             yield f"instance {number} is in `{found.current_state}`, its history replays to `{rebuilt.current_state}`"
         if rebuilt.context != found.context:
@@ -302,6 +308,60 @@ def _migrated(run: FlowRun, instance: int, mapping: dict[str, str], *, refused: 
         yield f"migrate by {mapping} left {after.current_state!r} with {after.context}"
 
 
+@invariant("I25 history remembered", scope="run")
+def history_remembered(run: FlowRun) -> Iterator[str]:
+    """What a history state restores is what was active when its parent was left, told from what was left and entered.
+
+    Steps that several instances take part in say nothing here: their entries and exits are in one trace.
+    """
+    watches: dict[int, _Watch] = {}
+    for seen in run.observed:
+        mine = {taken.instance for taken in seen.expected}
+        failed = any(taken.outcome.kind == "error" for taken in seen.expected)
+        for number in mine:
+            if len(mine) > 1 or failed:
+                watches.pop(number, None)  # until it is known anew, nothing is
+            elif seen.step.do == "start":
+                watches[number] = _Watch(run.subject.structure)
+        if len(mine) == 1 and (watch := watches.get(next(iter(mine)))) is not None:
+            yield from watch.follow(seen.trace)
+
+
+class _Watch:
+    """One instance's active states and memories, followed by what is left and entered alone."""
+
+    def __init__(self, structure: Structure) -> None:
+        self.structure = structure
+        self.sites = {way.site: way for way in structure.all_ways}
+        self.active: set[str] = set()
+        self.memory: dict[str, tuple[str, ...]] = {}
+
+    def follow(self, trace: tuple[tuple[str, str], ...]) -> Iterator[str]:
+        """Follow one step, microstep by microstep: left, taken, entered."""
+        before, exited, targets, last = set(self.active), set[str](), list[str](), ""
+        for kind, where in (*trace, ("exit", "")):
+            if kind == "run":
+                continue
+            if kind == "exit" != last or (kind == "take" and last == "enter"):
+                yield from self._restored(targets)
+                before, exited, targets = set(self.active), set(), []
+            if kind == "exit":
+                exited.add(where)
+                self.active.discard(where)
+            elif kind == "take":
+                self.memory = self.structure.remembered(before, exited, self.memory)
+                targets += self.sites[where].targets
+            else:
+                self.active.add(where)
+            last = kind
+
+    def _restored(self, targets: list[str]) -> Iterator[str]:
+        for target in targets:
+            missing = set(self.memory.get(target, ())) - self.active
+            if self.structure.states[target].type is StateType.HISTORY and missing:
+                yield f"`{target}` remembered {list(self.memory[target])}, and {sorted(missing)} were not entered"
+
+
 RUN_INVARIANTS: tuple[Invariant, ...] = (
     same_again,
     history_replays,
@@ -310,6 +370,7 @@ RUN_INVARIANTS: tuple[Invariant, ...] = (
     batch_equals_loop,
     queries_partition,
     splitting_a_tick,
+    history_remembered,
     dump_and_restore,
     migration_total,
 )

@@ -136,9 +136,12 @@ def history_continuous(seen: Observation) -> Iterator[str]:
 
 @invariant("I7 final absorbs")
 def final_absorbs(seen: Observation) -> Iterator[str]:
-    """Nothing leaves a done flow: every action is an InvalidAction."""
+    """A flow is done when its top state is final, and then nothing leaves it: every action is an InvalidAction."""
     for number, before in seen.before.items():
-        if not before.instance.done:
+        done = seen.subject.structure.is_done("", before.shape.active)
+        if before.instance.done != done:
+            yield f"instance {number} is in `{before.instance.current_state}`, and done is {before.instance.done}"
+        if not done:
             continue
         if seen.after[number] != before:
             yield f"instance {number} was done and changed: {_change(before, seen.after[number])}"
@@ -191,7 +194,7 @@ def guards_pure(seen: Observation) -> Iterator[str]:
 def invalid_iff_unlisted(seen: Observation) -> Iterator[str]:
     """InvalidAction is the answer when no active state lists the action, and only then."""
     taken = _single(seen)
-    if taken is None or seen.before[seen.step.instance].instance.done:
+    if taken is None or seen.subject.structure.is_done("", taken.before.active):
         return
     structure, action = seen.subject.structure, seen.step.action
     listed = not structure.is_internal(action) and bool(structure.candidates(taken.before.active, action))

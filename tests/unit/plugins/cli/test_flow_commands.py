@@ -88,7 +88,7 @@ def test_the_testing_kit_runs_with_stand_ins_or_with_a_plugins_handlers(call):
 
 
 def test_graphs(call):
-    assert "closed --> open : open [guarded]" in call("door.json", DOOR, "graph").output
+    assert "closed --> open : open [hasKey]" in call("door.json", DOOR, "graph").output
     assert call("door.json", DOOR, "graph", "--format", "dot").output.startswith('digraph "door"')
     machine = {"id": "m", "initial": "a", "states": {"a": {"on": {"x": "b"}}, "b": {"type": "final"}}}
     assert "a --> b : x" in call("m.json", machine, "graph", "--as", "xstate").output
