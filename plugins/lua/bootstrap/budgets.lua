@@ -1,9 +1,9 @@
 -- C functions never return to compiled code, so fuel cannot stop them: each pays for its work before it starts.
 local K = ...
 local raw = K.raw
-local type, error, select, rawget, tostring = raw.type, K.error, raw.select, raw.rawget, raw.tostring
-local raw_getmetatable, rawlen, raw_pcall, floor = raw.getmetatable, raw.rawlen, raw.pcall, raw.math.floor
-local charge, check_dead = K.charge, K.check_dead
+local type, error, select, rawget, tonumber = raw.type, K.error, raw.select, raw.rawget, raw.tonumber
+local raw_getmetatable, rawlen, raw_xpcall, floor = raw.getmetatable, raw.rawlen, raw.xpcall, raw.math.floor
+local charge, check_dead, tidy = K.charge, K.check_dead, K.tidy
 local S, T = raw.string, raw.table
 local MAX_STRING = K.host.string_bytes
 local MAX_PATTERN = 500
@@ -103,17 +103,27 @@ local function gsub(s, p, replacement, limit)
     end
     if nested >= 20 then error("callbacks of string.gsub are nested more than 20 deep", 2) end
     nested = nested + 1
-    return unnest(raw_pcall(costly and K.use("matcher").gsub or S.gsub, s, p, counted(replacement), limit))
+    return unnest(raw_xpcall(costly and K.use("matcher").gsub or S.gsub, tidy, s, p, counted(replacement), limit))
+end
+
+-- A text, or a number, which stands for one.
+local function want_text(s, name)
+    if type(s) ~= "string" and type(s) ~= "number" then
+        error("string expected by string." .. name .. ", got " .. type(s), 3)
+    end
 end
 
 local function rep(s, n, sep)
+    want_text(s, "rep")
+    if sep ~= nil then want_text(sep, "rep") end
+    local count = tonumber(n) -- texts of numbers count as numbers, and would pass the comparison below
+    if count == nil then error("number expected as count of string.rep, got " .. type(n), 2) end
     if type(s) == "number" then s = K.env.tostring(s) end
-    if type(s) == "string" and type(n) == "number" then
-        local bytes = (#s + (type(sep) == "string" and #sep or 0)) * n
-        if bytes > MAX_STRING or n > MAX_STRING then too_long() end
-        if bytes > 0 then charge(1 + floor(bytes / 64)) end
-    end
-    return S.rep(s, n, sep)
+    if type(sep) == "number" then sep = K.env.tostring(sep) end
+    local bytes = (#s + (sep and #sep or 0)) * count
+    if not (bytes <= MAX_STRING and count <= MAX_STRING) then too_long() end
+    if bytes > 0 then charge(1 + floor(bytes / 64)) end
+    return S.rep(s, count, sep)
 end
 
 local function format(fmt, ...)
@@ -132,16 +142,27 @@ local function format(fmt, ...)
     return S.format(fmt, raw.unpack(args, 1, select("#", ...)))
 end
 
-local function linear(f)
+local function linear(f, name)
     return function(s, ...)
+        want_text(s, name)
         if type(s) == "string" then charge(1 + floor(#s / 64)) end
         return f(s, ...)
     end
 end
 
+-- Functions of constant cost: the engine would not know their names when it complains.
+local function named(f, name)
+    return function(s, ...)
+        want_text(s, name)
+        return f(s, ...)
+    end
+end
+
 local function byte(s, i, j)
-    if type(j) == "number" and type(s) == "string" and #s > 4000 then
-        local first, last = i or 1, j
+    want_text(s, "byte")
+    if j ~= nil and type(s) == "string" and #s > 4000 then
+        local first, last = tonumber(i or 1), tonumber(j)
+        if not first or not last then error("number expected as range of string.byte", 2) end
         if last < 0 then last = #s + 1 + last end
         if first < 0 then first = #s + 1 + first end
         if last - first > 4000 then error("string.byte takes at most 4000 bytes at once", 2) end
@@ -150,9 +171,9 @@ local function byte(s, i, j)
 end
 
 K.env.string = {
-    byte = byte, char = S.char, find = find, format = format, gmatch = gmatch, gsub = gsub, len = S.len,
-    lower = linear(S.lower), match = match, rep = rep, reverse = linear(S.reverse), sub = S.sub,
-    upper = linear(S.upper),
+    byte = byte, char = S.char, find = find, format = format, gmatch = gmatch, gsub = gsub, len = named(S.len, "len"),
+    lower = linear(S.lower, "lower"), match = match, rep = rep, reverse = linear(S.reverse, "reverse"),
+    sub = named(S.sub, "sub"), upper = linear(S.upper, "upper"),
 }
 
 -- Tables -----------------------------------------------------------------------------------------------------------------
@@ -197,6 +218,7 @@ local function concat(t, sep, i, j)
     if type(i) ~= "number" or type(j) ~= "number" then error("number expected as range of table.concat", 2) end
     if j - i > n then error("table.concat beyond the end of the list", 2) end
     charge(1 + (j > i and j - i or 0))
+    if type(sep) == "number" then sep = K.env.tostring(sep) end
     local bytes = type(sep) == "string" and #sep * (j - i) or 0
     for k = i, j do
         local v = t[k]
