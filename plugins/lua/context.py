@@ -19,7 +19,7 @@ from tickwright.plugins.lua.values import decode_json, text
 if TYPE_CHECKING:
     from tickwright.plugins.lua.loaded import LoadedPlugin
 
-__all__ = ["Doors", "all_doors", "optional_text"]
+__all__ = ["Doors", "all_doors", "ignore", "nearest", "optional_text"]
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 
@@ -106,8 +106,6 @@ class HookDoors(Doors):
         event_name, label = text(event), optional_text(desc) or optional_text(name)
         if of is not None and text(of) != event_name:
             raise PluginValueError(f"config.event is '{text(of)}', but the subscription is to '{event_name}'")
-        if priority is not None and int(priority) != priority:
-            raise PluginValueError("config.priority must be a whole number")
         check_event(event_name)
         if pattern is not None:
             compile_glob(text(pattern))
@@ -125,7 +123,7 @@ class HookDoors(Doors):
 
         def apply() -> Callable[[], None]:
             handle = plugin.host.hooks.on(event_name, plugin.events, owner=plugin.name, key=int(key), **settings)
-            return lambda: _ignore(handle.off())
+            return lambda: ignore(handle.off())
 
         plugin.events.name(int(key), label or f"#{key}")
 
@@ -165,6 +163,6 @@ class HookDoors(Doors):
         return nearest(text(name), method_names(text(target))).encode("utf-8", "surrogateescape")
 
 
-def _ignore(value: object) -> None:
+def ignore(value: object) -> None:
     """Make an undo out of a function that returns something."""
     del value

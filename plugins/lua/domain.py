@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
+from tickwright.ecs_core.errors import TickwrightError
 from tickwright.plugins.lua.context import Doors, optional_text
 from tickwright.plugins.lua.errors import PluginError, PluginValueError
 from tickwright.plugins.lua.values import decode_json, text
-
-if TYPE_CHECKING:
-    from tickwright.plugins.lua.tasks import LuaTask
 
 __all__ = ["DomainDoors"]
 
@@ -43,16 +41,12 @@ class DomainDoors(Doors):
             raise PluginValueError(f"this plugin has no permission to {need} notes (permissions.notes)")
         return self.plugin.host.manager("notes")
 
-    def save(self, path: bytes, content: Any) -> Any:
+    def save(self, path: bytes, content: bytes) -> Any:
         """Save a note through the hooks; return {saved, cancelled, reason, path}."""
-        if not isinstance(content, bytes):
-            raise PluginValueError("the content of ctx.notes:save must be a string")
         return self.write(_plain(self._notes("write").save(text(path), text(content))))
 
-    def request_save(self, path: bytes, content: Any) -> None:
+    def request_save(self, path: bytes, content: bytes) -> None:
         """Queue a save for the tick."""
-        if not isinstance(content, bytes):
-            raise PluginValueError("the content of ctx.notes:requestSave must be a string")
         self.plugin.count_command()
         self._notes("write").request_save(text(path), text(content))
 
@@ -60,10 +54,8 @@ class DomainDoors(Doors):
         """Delete a note through the hooks."""
         return self.write(_plain(self._notes("write").delete(text(path))))
 
-    def rename(self, old: bytes, new: Any) -> Any:
+    def rename(self, old: bytes, new: bytes) -> Any:
         """Rename a note."""
-        if not isinstance(new, bytes):
-            raise PluginValueError("the new path of ctx.notes:rename must be a string")
         return self.write(_plain(self._notes("write").rename(text(old), text(new))))
 
     def get(self, path: bytes, _: Any = None) -> Any:
@@ -132,11 +124,14 @@ class DomainDoors(Doors):
         agents, plugin = self._agents(), self.plugin
         if handle is None:
             return str(agents.start(text(agent), decode_json(task), owner=plugin.name).id).encode()
-        started = agents.start(text(agent), owner=plugin.name, stop=lambda: plugin.host.tasks.cancel(coroutine))
+        coroutine = plugin.host.tasks.start(plugin, int(handle), name=f"agent {text(agent)}")
+        try:
+            started = agents.start(text(agent), owner=plugin.name, stop=lambda: plugin.host.tasks.cancel(coroutine))
+        except TickwrightError:
+            plugin.host.tasks.cancel(coroutine)
+            raise
         task_id = str(started.id)
-        coroutine: LuaTask = plugin.host.tasks.start(
-            plugin, int(handle), name=f"agent {text(agent)}", done=lambda value: agents.complete(task_id, value)
-        )
+        coroutine.done = lambda value: agents.complete(task_id, value)
 
         def failed(error: PluginError) -> None:
             plugin.host.report(error)

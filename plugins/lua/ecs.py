@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tickwright.ecs_core import Time, With, Without
 from tickwright.ecs_core.component import info_of
 from tickwright.plugins.lua.components import nearest_of
-from tickwright.plugins.lua.context import Doors
+from tickwright.plugins.lua.context import Doors, ignore
 from tickwright.plugins.lua.errors import PluginValueError
 from tickwright.plugins.lua.systems import LuaSystem
 from tickwright.plugins.lua.values import decode_json, text
@@ -32,6 +32,7 @@ class WorldDoors(Doors):
     def __init__(self, plugin: LoadedPlugin) -> None:
         super().__init__(plugin)
         self._staged: dict[str, type[Any]] = {}
+        self._resources: dict[str, tuple[int, Any]] = {}
 
     def doors(self) -> Mapping[str, Callable[..., Any]]:
         """Return door name -> function."""
@@ -244,18 +245,36 @@ class WorldDoors(Doors):
             return self.write(
                 {"nowMs": time.now_ms, "deltaS": time.delta_s, "elapsedS": time.elapsed_s, "tick": time.tick}
             )
+        if label in self._resources:
+            return self.write(self._resources[label][1])
         shared = self.plugin.host.shared
         return self.write(shared[label][1]) if label in shared else None
 
     def set_resource(self, name: bytes, value: bytes) -> Any:
-        """Set a resource of this plugin's; others may read it."""
-        label = text(name)
-        owner, _ = self.plugin.host.shared.get(label, (self.plugin.name, None))
-        if label == "Time" or owner != self.plugin.name:
+        """Set a resource of this plugin's; others may read it until the plugin goes."""
+        label, plugin = text(name), self.plugin
+        owner, _ = plugin.host.shared.get(label, (plugin.name, None))
+        if label == "Time" or owner != plugin.name:
             raise PluginValueError(f"the resource '{label}' belongs to {'the engine' if label == 'Time' else owner}")
-        plain = decode_json(value)
-        self.plugin.host.shared[label] = (owner, plain)
+        others = sum(size for other, (size, _) in self._resources.items() if other != label)
+        if others + len(value) > plugin.manifest.limits.memory_mb * 1024 * 1024:
+            raise PluginValueError("the plugin's resources hold more than it may (limits.memory_mb)")
+        is_new, plain = label not in self._resources, decode_json(value)
+        self._resources[label] = (len(value), plain)
+        try:
+            if is_new:
+                plugin.register("resource", label, lambda: self._share(label))
+            elif not plugin.registry.staged:
+                self._share(label)
+        except ValueError:
+            del self._resources[label]
+            raise
         return self.write(plain)
+
+    def _share(self, label: str) -> Callable[[], None]:
+        shared = self.plugin.host.shared
+        shared[label] = (self.plugin.name, self._resources[label][1])
+        return lambda: ignore(shared.pop(label, None))
 
 
 def _feature_of(kind: type[Any]) -> str:

@@ -26,6 +26,7 @@ _KINDS = {
     "InvalidAction": "invalid_action",
     "InvalidState": "invalid_state",
 }
+_LONGEST_ID = 20
 _SNAKE = {
     "expectedRevision": "expected_revision",
     "updatedBefore": "updated_before",
@@ -174,7 +175,11 @@ class FlowDoors(Doors):
     def query(self, query: Any) -> Any:
         """Return the ids of the instances that fit the filter, as a list of strings."""
         options = self.options(query, "the filter", _FILTER)
-        wanted = feature("flows", "FlowFilter")(**{_SNAKE.get(key, key): value for key, value in options.items()})
+        plain = {_SNAKE.get(key, key): value for key, value in options.items()}
+        try:
+            wanted = msgspec.convert(plain, feature("flows", "FlowFilter"))
+        except msgspec.ValidationError as error:
+            raise PluginValueError(f"the filter is wrong: {error}", expected=", ".join(_FILTER)) from None
         return self.write([str(int(each)) for each in self.manager.query(wanted).ids])
 
     def can(self, instance: bytes, action: bytes) -> bool:
@@ -185,8 +190,8 @@ class FlowDoors(Doors):
 def _id(instance: Any) -> int:
     """Return an instance's id; in Lua it is a string, because a number there is a double."""
     label = text(instance)
-    if not label.isascii() or not label.isdigit():
-        raise PluginValueError(f"'{label}' is no flow instance", expected="an id that ctx.flows:start returned")
+    if not label.isascii() or not label.isdigit() or len(label) > _LONGEST_ID:
+        raise PluginValueError(f"'{label[:40]}' is no flow instance", expected="an id that ctx.flows:start returned")
     return int(label)
 
 

@@ -217,7 +217,10 @@ class PluginLife:
         """Take a plugin out of the world and keep its state; `enable` brings it back."""
         plugin = self._find(name)
         if not plugin.failed:
-            self.states[name] = plugin.state()
+            try:
+                self.states[name] = plugin.state()
+            except PluginError as error:  # it goes all the same; what it had when last disabled is kept
+                self.report(error)
         manifest = self._manifests[name]
         self.unload(name)
         self._manifests[name] = manifest

@@ -17,7 +17,7 @@ class Limits:
         call_ms: wall time of a call, a safety net behind `fuel`.
         result_kb: plain data that may leave the runtime at once.
         string_mb: the longest string a library function may build.
-        registrations: subscriptions, components, systems and tasks together.
+        registrations: subscriptions, components, systems and the like together; tasks at once.
         emits: events a single call may emit.
         tick_emits: events of the plugin in one tick, whichever calls they come from.
         commands: changes of entities, started flows and runs, and queued saves of a single call, together.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.plain import plain
 from tickwright.plugins.lua.context import Doors, optional_text
 from tickwright.plugins.lua.errors import PluginError, PluginRuntimeError, PluginValueError
@@ -58,7 +60,14 @@ class LuaTasks:
     def start(
         self, plugin: LoadedPlugin, handle: int, *, name: str, done: Callable[[Any], None] | None = None
     ) -> LuaTask:
-        """Run a kept function as a coroutine, from the next tick on."""
+        """Run a kept function as a coroutine, from the next tick on.
+
+        Raises:
+            PluginValueError: the plugin has as many as it may.
+        """
+        limit = plugin.manifest.limits.registrations
+        if self.count(plugin) >= limit:
+            raise PluginValueError(f"a plugin may have {limit} tasks at once (limits.registrations)")
         task = LuaTask(plugin, name, handle=handle, done=done, ticks=1)
         self._tasks.append(task)
         return task
@@ -68,7 +77,15 @@ class LuaTasks:
         if task not in self._tasks:
             self._tasks.append(task)
         task.answer = task.ticks = task.due_ms = None
+        try:
+            self._wait(task, kind, data)
+        except Exception as error:  # the coroutine's own mistake: it is raised in the coroutine, where it waits
+            task.answer = (False, raised(error))
+
+    def _wait(self, task: LuaTask, kind: str, data: tuple[Any, ...]) -> None:
         if kind == "seconds":
+            if not math.isfinite(data[0]):
+                raise PluginValueError("the seconds of a wait must be a finite number")
             task.due_ms = self._host.world.now() + max(0.0, float(data[0])) * 1000
         elif kind == "ticks":
             task.ticks = max(1, int(data[0]))
@@ -111,7 +128,8 @@ class LuaTasks:
                 written = runtime.write(value) if ok else str(value).encode("utf-8", "replace")
                 answer = runtime.call("continue", task.thread, ok, written, hook=task.name)
             self.settle(task, answer)
-        except PluginError as error:
+        except TickwrightError as caught:
+            error = caught if isinstance(caught, PluginError) else task.plugin.load_error(str(caught), hook=task.name)
             self._end(task)
             if task.failed is not None:
                 task.failed(error)
@@ -164,11 +182,7 @@ class TaskDoors(Doors):
 
     def start(self, handle: int, name: Any) -> None:
         """Run a kept function as a coroutine from the next tick on."""
-        plugin = self.plugin
-        limit = plugin.manifest.limits.registrations
-        if plugin.host.tasks.count(plugin) >= limit:
-            raise PluginValueError(f"a plugin may have {limit} tasks at once (limits.registrations)")
-        plugin.host.tasks.start(plugin, int(handle), name=optional_text(name) or "task")
+        self.plugin.host.tasks.start(self.plugin, int(handle), name=optional_text(name) or "task")
 
     def waits(self, thread: int, kind: bytes, *data: Any) -> None:
         """Adopt an after-handler's coroutine that waits."""

@@ -21,7 +21,8 @@ def check_note_path(path: str) -> str:
         path: relative to the vault, forward slashes, ends in `.md`.
 
     Raises:
-        NotePathError: anything else: absolute, a `..`, a drive, a hidden folder, a control character.
+        NotePathError: anything else: absolute, a `..`, a drive, a hidden folder, a control character, bytes
+            that are not UTF-8.
 
     >>> check_note_path("Research/Mud.md")
     'Research/Mud.md'
@@ -41,6 +42,8 @@ def _problem(path: object) -> str:
         return "it has a backslash"
     if any(ord(char) < 32 or ord(char) == 127 for char in path):
         return "it has a control character"
+    if any(0xD800 <= ord(char) <= 0xDFFF for char in path):
+        return "it is not UTF-8"
     if not path.lower().endswith(SUFFIX) or path.rpartition("/")[2].lower() == SUFFIX:
         return f"it does not end in name{SUFFIX}"
     return next((problem for name in path.split("/") if (problem := _name_problem(name))), "")
