@@ -111,6 +111,7 @@ class BareModule:
         table.update(suggest=lambda _path, _key: b"", now=lambda: 0)
         table.update(doors or {})
         self.runtime = Runtime(name.partition(".")[0], kind, limits or Limits(), table, for_tests=for_tests)
+        self.runtime.file = name
         code = compile_luau(source, target=kind.name, name=name).encode("utf-8", "surrogateescape")
         names = self.runtime.call("load", code, name.encode(), hook="loading")
         self.functions: tuple[str, ...] = tuple(self.runtime.decode(names[0]))

@@ -63,6 +63,7 @@ class LoadedPlugin:
         self._emits = (-1, 0, -1, 0)
         self._handlers: dict[str, int] = {}
         self.runtime = Runtime(self.name, self.engine, manifest.limits, all_doors(self))
+        self.runtime.file = self.file
         self.events = LuaHandlers(self)
 
     # Loading --------------------------------------------------------------------------------------------------

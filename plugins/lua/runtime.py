@@ -23,13 +23,15 @@ _PARTS = ("matcher", "columns", "flows", "world", "testing", "fakes")
 _FULL = 0.9
 _clock = time.monotonic
 _SCALARS = frozenset({bytes, int, float, bool, type(None)})
+_LATE = (None,)
+"""What a door answers when the call has run out of time: no compiled code counts what the host does."""
 
 
 _LAZY = {
     **dict.fromkeys(
         ("system", "column", "system_ready", "run_system", "run_rows", "set_events", "forget_symbols"), "columns"
     ),
-    **dict.fromkeys(("call_guard", "call_action", "call_generation"), "flows"),
+    **dict.fromkeys(("call_guard", "call_generation"), "flows"),
     "call_condition": "world",
 }
 _LATE_LIBRARY = frozenset({"buffers", "texts", "times"})
@@ -71,6 +73,7 @@ class Runtime:
         self.engine = engine
         self.limits = limits
         self.usage = Usage()
+        self.file = ""
         self.failed = ""
         self._deadline = 0.0
         self._depth = 0
@@ -137,6 +140,8 @@ class Runtime:
             except BaseException as error:
                 self._interrupt = error
                 return (False, b"interrupted")
+            if _clock() > self._deadline:
+                return _LATE
             return (True, *result) if isinstance(result, tuple) else (True, result)
 
         return door
@@ -227,6 +232,7 @@ class Runtime:
     def _error(self, kind: str, message: str, hook: str) -> PluginRuntimeError:
         self.usage.errors += 1
         file, line, what = split_position(message)
+        file = file or self.file
         if kind == "error" and what != "not enough memory":
             return PluginRuntimeError(what, plugin=self.name, file=file, line=line, hook=hook)
         kind = "memory" if kind == "error" else kind

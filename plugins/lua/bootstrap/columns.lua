@@ -221,7 +221,7 @@ function K.run_system(id, n, dt, ...)
     local f = K.handles[system.handle]
     if f == nil then error("the system is no longer registered", 0) end
     for i = 1, #system.columns do system.columns[i].bind((select(i, ...)), n) end
-    return unbind(system, n, raw.pcall(f, system.cols, n, dt, system.events))
+    return unbind(system, n, raw.xpcall(f, K.located, system.cols, n, dt, system.events))
 end
 
 -- The events that a system asked for, as a list of tables.
@@ -262,11 +262,11 @@ function K.run_rows(id, n, dt, ...)
         __metatable = false,
     })
     for i = 1, #system.columns do system.columns[i].bind((select(i, ...)), n) end
-    return unbind(system, n, raw.pcall(function()
+    return unbind(system, n, raw.xpcall(function()
         for i = 1, n do
             K.burn()
             at = i
             f(row, dt, system.events)
         end
-    end))
+    end, K.located))
 end

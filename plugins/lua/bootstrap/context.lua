@@ -4,7 +4,7 @@ local K = ...
 local raw = K.raw
 local type, error, rawget, setmetatable, select = raw.type, K.error, raw.rawget, raw.setmetatable, raw.select
 local encode, door = K.encode, K.door
-local charge = K.charge
+local charge, floor, huge = K.charge, raw.math.floor, raw.math.huge
 
 -- Checked arguments: the first error an author meets should say what was expected.
 local function want(value, kind, what, level)
@@ -14,6 +14,31 @@ local function want(value, kind, what, level)
     return value
 end
 K.want = want
+
+function K.finite(value, what)
+    want(value, "number", what, 2)
+    if value ~= value or value == huge or value == -huge then error(what .. " must be a finite number", 3) end
+    return value
+end
+
+function K.whole(value, what)
+    want(value, "number", what, 2)
+    if not (value % 1 == 0 and value <= 2 ^ 53 and value >= -2 ^ 53) then
+        error(what .. " must be a whole number, got " .. K.tostring(value), 3)
+    end
+    return value
+end
+local whole = K.whole
+
+-- A text that the host will read all of: it is paid for, and no larger than other data that leaves.
+local max_bytes = K.host.result_bytes
+function K.leaves(text, what, level)
+    want(text, "string", what, (level or 0) + 1)
+    if #text > max_bytes then error(what .. " is too large to leave the plugin (limit " .. max_bytes .. " bytes)", 3) end
+    charge(floor(#text / 4))
+    return text
+end
+local leaves = K.leaves
 
 local function field(t, name, kind, what)
     local value = rawget(t, name)
@@ -80,6 +105,7 @@ function methods:on(event, handler, config)
     if c == nil then c = {} else want(c, "table", "the config of ctx:on('" .. event .. "')") end
     local what = "config"
     local priority = field(c, "priority", "number", what)
+    if priority then whole(priority, "config.priority") end
     local id = K.keep(handler, K.name_of(handler))
     return on(event, id, K.name_of(handler), priority, field(c, "pattern", "string", what),
         field(c, "once", "boolean", what), field(c, "group", "string", what), field(c, "desc", "string", what),
@@ -111,25 +137,31 @@ end
 
 -- Notes, tools, agents ------------------------------------------------------------------------------------------------------
 local notes = {}
-local function note_method(name, ...)
-    local call, kinds, labels = door("notes_" .. name), {}, { ... }
-    for i = 1, #labels do kinds[i] = i end
+local function note_method(name, label, kind, second)
+    local call, what = door("notes_" .. name), "the " .. label .. " of ctx.notes:" .. name
+    local other = second and "the " .. second .. " of ctx.notes:" .. name
     notes[name] = function(_, a, b)
-        want(a, "string", "the " .. labels[1] .. " of ctx.notes:" .. name)
+        leaves(a, what, 1)
+        if kind == "string" then
+            leaves(b, other, 1)
+        elseif kind == "number" and b ~= nil then
+            whole(b, other)
+        end
         return call(a, b)
     end
 end
-note_method("save", "path")
-note_method("requestSave", "path")
+note_method("save", "path", "string", "content")
+note_method("requestSave", "path", "string", "content")
 note_method("delete", "path")
-note_method("rename", "path")
+note_method("rename", "path", "string", "new path")
 note_method("get", "path")
-note_method("search", "text")
-note_method("linked", "path")
+note_method("search", "text", "number", "limit")
+note_method("linked", "path", "number", "depth")
 note_method("backlinks", "path")
 local recent = door("notes_recent")
 function notes:recent(folder, limit)
     if folder ~= nil then want(folder, "string", "the folder of ctx.notes:recent") end
+    if limit ~= nil then whole(limit, "the limit of ctx.notes:recent") end
     return recent(folder, limit)
 end
 
@@ -149,6 +181,7 @@ local agent_start, agent_complete = door("agents_start"), door("agents_complete"
 function agents:start(agent, task)
     want(agent, "string", "the agent of ctx.agents:start")
     if type(task) == "function" then return agent_start(agent, K.keep(task, "agent " .. agent), nil) end
+    if task ~= nil then want(task, "string", "the task of ctx.agents:start") end
     return agent_start(agent, nil, encode(task, "task"))
 end
 function agents:complete(task, result)
@@ -174,7 +207,6 @@ methods.notes = K.object("ctx.notes", notes)
 methods.tools = K.object("ctx.tools", tools)
 methods.agents = K.object("ctx.agents", agents)
 K.methods = methods
-K.charge_item = charge
 
 -- A tool gets its arguments as one table.
 function K.call_tool(handle, args)

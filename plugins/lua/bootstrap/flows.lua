@@ -34,7 +34,7 @@ local function getter(methods, name, door_name, first, second)
     methods[name] = function(self, a, b)
         local token = token_of(self, name)
         if not first then return call(token) end
-        want(a, "string", "the " .. first .. " of ctx:" .. name)
+        K.leaves(a, "the " .. first .. " of ctx:" .. name)
         if not second then return call(token, a) end
         return call(token, a, K.tostring(b))
     end
@@ -106,10 +106,6 @@ end
 function K.call_guard(handle, token, event)
     local ok, reason = K.call_flow(handle, token, event)
     return ok and true or false, type(reason) == "string" and reason or nil
-end
-
-function K.call_action(handle, token, event)
-    K.call_flow(handle, token, event)
 end
 
 local flows = {}
@@ -209,7 +205,7 @@ function generation:handler(name, f)
 end
 
 function generation:countTokens(text, model)
-    return count_tokens(want(text, "string", "the text of ctx.generation:countTokens"), model)
+    return count_tokens(K.leaves(text, "the text of ctx.generation:countTokens"), model)
 end
 
 K.methods.generation = K.object("ctx.generation", generation)

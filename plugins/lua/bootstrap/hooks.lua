@@ -1,8 +1,8 @@
 -- The handler loop: one call from the host runs every handler that a plugin has for an event, in order.
 local K = ...
 local raw = K.raw
-local type, rawget, next, error, raw_pcall = raw.type, raw.rawget, raw.next, K.error, raw.pcall
-local handles, encode, text_of, check_dead = K.handles, K.encode, K.text_of, K.check_dead
+local type, rawget, next, xpcall, located = raw.type, raw.rawget, raw.next, raw.xpcall, K.located
+local handles, encode, check_dead = K.handles, K.encode, K.check_dead
 
 local function copy(value)
     if type(value) ~= "table" then return value end
@@ -69,10 +69,10 @@ local function run(kind, ids, n, first, after, values)
             if after then
                 ok, result = K.spawn_worker(handler, build(kind, values), K.ctx)
             else
-                ok, result = raw_pcall(handler, build(kind, values), K.ctx)
+                ok, result = xpcall(handler, located, build(kind, values), K.ctx)
             end
             check_dead()
-            if not ok then return i, "error", text_of(result) end
+            if not ok then return i, "error", result end
             if result ~= nil then
                 local outcome, data = judge(result)
                 if outcome == "modified" then

@@ -5,10 +5,11 @@ local K = { host = host, jit = jit ~= nil, ffi = jit and require("ffi") or nil }
 
 local error, type, tostring, select, next = error, type, tostring, select, next
 local rawget, rawset, setmetatable, collect = rawget, rawset, setmetatable, collectgarbage
-local raw_pcall = pcall
+local find, sub = string.find, string.sub
+local raw_pcall, raw_xpcall = pcall, xpcall
 
 K.raw = {
-    pcall = pcall, error = error, type = type, tostring = tostring, tonumber = tonumber, select = select, next = next,
+    pcall = pcall, xpcall = xpcall, error = error, type = type, tostring = tostring, tonumber = tonumber, select = select, next = next,
     rawget = rawget, rawset = rawset, rawequal = rawequal, setmetatable = setmetatable, getmetatable = debug.getmetatable,
     rawlen = rawlen or function(t) return #t end, load = load, pairs = pairs, ipairs = ipairs, assert = assert,
     unpack = table.unpack or unpack, coroutine = coroutine, string = string, table = table, math = math, utf8 = utf8,
@@ -17,16 +18,21 @@ K.raw = {
 
 -- Errors of trusted code name the plugin's own line, however many calls lie between.
 local info = debug.getinfo
-local function fail(text, level)
-    if level == 0 then error(text, 0) end
-    for at = 2, 20 do
-        local frame = info(at, "Sl")
-        if not frame then break end
+local function place(thread)
+    for at = thread and 0 or 3, 30 do
+        local frame
+        if thread then frame = info(thread, at, "Sl") else frame = info(at, "Sl") end
+        if not frame then return "" end
         if frame.currentline > 0 and frame.short_src ~= "tickwright" then
-            error(frame.short_src .. ":" .. frame.currentline .. ": " .. text, 0)
+            return frame.short_src .. ":" .. frame.currentline .. ": "
         end
     end
-    error(text, 0)
+    return ""
+end
+
+local function fail(text, level)
+    if level == 0 then error(text, 0) end
+    error(place() .. text, 0)
 end
 K.error = fail
 
@@ -114,16 +120,41 @@ function K.spent()
 end
 
 -- What an error object says, without running any code of the plugin's.
+local MAX_MESSAGE = 4096
 local function text_of(object)
-    if type(object) == "string" then return object end
-    if type(object) == "number" or type(object) == "boolean" then return tostring(object) end
-    if type(object) == "table" then
-        local message = rawget(object, "message")
-        if type(message) == "string" then return message end
-    end
-    return "(an error object of type " .. type(object) .. ")"
+    if type(object) == "table" then object = rawget(object, "message") or object end
+    if type(object) == "number" or type(object) == "boolean" then object = tostring(object) end
+    if type(object) ~= "string" then return "(an error object of type " .. type(object) .. ")" end
+    if #object <= MAX_MESSAGE then return object end
+    return sub(object, 1, MAX_MESSAGE) .. "... (" .. #object .. " bytes)"
 end
 K.text_of = text_of
+
+-- The places that the engines give to our own code, which has no lines.
+local ours = { "^%?:%-1: ", '^%[string "<python>"%]:%d+: ', "^tickwright:%d+: ", "^%[builtin:[^%]]*%]:%d+: " }
+local function without_place(text)
+    for i = 1, #ours do
+        local _, last = find(text, ours[i])
+        if last then return sub(text, last + 1) end
+    end
+    return text
+end
+
+-- Message handlers: `tidy` puts the plugin's line where one of ours stood; `located` makes a text with a line of
+-- whatever was raised. Both look at the stack that raised: the thread's, or the one they are called on.
+function K.tidy(object, thread)
+    if type(object) ~= "string" then return object end
+    local text = without_place(object)
+    return text == object and object or place(thread) .. text
+end
+
+local function located(object, thread)
+    local said = text_of(object)
+    local text = without_place(said)
+    if text == said and find(said, "^[^\n:]+:%d+: ") then return said end
+    return place(thread) .. text
+end
+K.located = located
 
 -- The protected call: the only way in --------------------------------------------------------------------------------
 local function leave(ok, ...)
@@ -141,15 +172,17 @@ function K.enter(f, ...)
     end
     depth = depth + 1
     arm()
-    return leave(raw_pcall(f, ...))
+    return leave(raw_xpcall(f, located, ...))
 end
 
 -- Doors: a Python function becomes a Lua function ----------------------------------------------------------------------
 -- The Python side disarms memory on entry and never raises; arming again is the last thing before plugin code goes on.
+-- What a call costs here no compiled code counts: a host that took too long says so by answering nil.
 local function back(ok, ...)
     arm()
     if dead then error(dead_text, 0) end
     if ok then return ... end
+    if ok == nil then die("time", "ran out of time: the call took longer than its limit") end
     fail((...))
 end
 

@@ -3,7 +3,8 @@
 local K = ...
 local raw = K.raw
 local type, next, rawget, rawset, error, select = raw.type, raw.next, raw.rawget, raw.rawset, K.error, raw.select
-local setmetatable, raw_getmetatable, raw_pcall = raw.setmetatable, raw.getmetatable, raw.pcall
+local setmetatable, raw_getmetatable = raw.setmetatable, raw.getmetatable
+local raw_pcall, raw_xpcall, tidy = raw.pcall, raw.xpcall, K.tidy
 local rawlen, tostring, unpack, sort = raw.rawlen, raw.tostring, raw.unpack, raw.table.sort
 local charge, check_dead, floor = K.charge, K.check_dead, raw.math.floor
 
@@ -140,7 +141,7 @@ end
 
 local function safe_pcall(f, ...)
     charge(1)
-    return after(raw_pcall(f, ...))
+    return after(raw_xpcall(f, tidy, ...))
 end
 
 local function handled(handler, ok, ...)
@@ -151,7 +152,7 @@ end
 
 local function safe_xpcall(f, handler, ...)
     charge(1)
-    return handled(handler, raw_pcall(f, ...))
+    return handled(handler, raw_xpcall(f, tidy, ...))
 end
 
 local function safe_setmetatable(t, mt)
@@ -206,6 +207,7 @@ local nesting, WAIT = 0, {}
 K.WAIT = WAIT
 local co = raw.coroutine
 local create, resume, yield, status, running = co.create, co.resume, co.yield, co.status, co.running
+local closed = setmetatable({}, { __mode = "k" }) -- where the engine itself cannot close
 
 local step
 local function passed(thread, ok, first, ...)
@@ -215,6 +217,7 @@ local function passed(thread, ok, first, ...)
     return ok, first, ...
 end
 function step(thread, ...)
+    if closed[thread] then return false, "cannot resume dead coroutine" end
     if nesting >= MAX_NESTING then error("coroutines are nested more than " .. MAX_NESTING .. " deep", 0) end
     nesting = nesting + 1
     return passed(thread, resume(thread, ...))
@@ -233,23 +236,34 @@ local function safe_resume(thread, ...)
     return step(thread, ...)
 end
 
-local function unwrap(ok, ...)
+local function unwrap(thread, ok, ...)
     if ok then return ... end
-    error((...), 0)
+    error(tidy((...), thread), 0)
 end
 
 local function safe_wrap(f)
     local thread = safe_create(f)
     return function(...)
         charge(2)
-        return unwrap(step(thread, ...))
+        return unwrap(thread, step(thread, ...))
     end
 end
 
+local function want_thread(thread)
+    if type(thread) ~= "thread" then error("coroutine expected, got " .. type(thread), 3) end
+    return thread
+end
+
+local function safe_status(thread)
+    return closed[thread] and "dead" or status(want_thread(thread))
+end
+
 local function safe_close(thread)
+    local state = status(want_thread(thread))
+    if state ~= "suspended" and state ~= "dead" then error("cannot close a " .. state .. " coroutine", 2) end
     if co.close then return co.close(thread) end
-    if status(thread) == "suspended" or status(thread) == "dead" then return true end
-    error("cannot close a " .. status(thread) .. " coroutine", 2)
+    closed[thread] = true
+    return true
 end
 
 K.env = {
@@ -259,7 +273,7 @@ K.env = {
     xpcall = safe_xpcall, setmetatable = safe_setmetatable, getmetatable = safe_getmetatable, unpack = unpack,
     _VERSION = "Luau",
     coroutine = {
-        create = safe_create, resume = safe_resume, wrap = safe_wrap, yield = yield, status = status,
+        create = safe_create, resume = safe_resume, wrap = safe_wrap, yield = yield, status = safe_status,
         running = running, close = safe_close, isyieldable = co.isyieldable or function() return running() ~= nil end,
     },
 }

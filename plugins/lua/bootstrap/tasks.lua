@@ -4,7 +4,7 @@ local raw = K.raw
 local create, status, raw_resume = raw.coroutine.create, raw.coroutine.status, raw.coroutine.resume
 local yield, WAIT = raw.coroutine.yield, K.WAIT
 local error = K.error
-local encode, text_of, check_dead = K.encode, K.text_of, K.check_dead
+local encode, located, check_dead = K.encode, K.located, K.check_dead
 
 local driving, depth_of = nil, K.depth
 local IDLE, idle = {}, nil -- the after-handlers' worker coroutine, when it has nothing to do
@@ -24,7 +24,7 @@ local function driven(before, thread, id, ok, first, kind, ...)
     check_dead()
     if not ok then
         if id then parked[id] = nil end
-        return "error", text_of(first)
+        return "error", located(first, thread)
     end
     if first == WAIT then return "wait", id or park(thread), kind, ... end
     if id then parked[id] = nil end
@@ -78,7 +78,7 @@ end
 local function ended(before, thread, ok, first, kind, ...)
     driving = before
     check_dead()
-    if not ok then return false, first end
+    if not ok then return false, located(first, thread) end
     if first == IDLE then
         idle = thread
         return true, kind
@@ -112,13 +112,14 @@ function K.methods:task(f, name)
 end
 
 function K.methods:wait(seconds)
-    return K.wait("ctx:wait", "seconds", K.want(seconds, "number", "the seconds of ctx:wait"))
+    return K.wait("ctx:wait", "seconds", K.finite(seconds, "the seconds of ctx:wait"))
 end
 
 function K.methods:waitTicks(ticks)
-    return K.wait("ctx:waitTicks", "ticks", K.want(ticks or 1, "number", "the ticks of ctx:waitTicks"))
+    return K.wait("ctx:waitTicks", "ticks", K.whole(ticks or 1, "the ticks of ctx:waitTicks"))
 end
 
 function K.methods:waitFor(event, pattern)
+    if pattern ~= nil then K.want(pattern, "string", "the pattern of ctx:waitFor") end
     return K.wait("ctx:waitFor", "event", K.want(event, "string", "the event of ctx:waitFor"), pattern)
 end

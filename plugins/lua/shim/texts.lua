@@ -4,7 +4,7 @@ local raw, env = K.raw, K.env
 local type, error, select = raw.type, raw.error, raw.select
 local byte, char, floor, concat, charge = raw.string.byte, raw.string.char, raw.math.floor, raw.table.concat, K.charge
 
-local U = { charpattern = "[%z\1-\127\194-\253][\128-\191]*" }
+local U = { charpattern = "[%z\1-\127\194-\244][\128-\191]*" }
 env.utf8 = U
 
 local function want_text(s, name)
@@ -109,7 +109,7 @@ end
 function U.offset(s, n, i)
     local size = #want_text(s, "offset")
     if type(n) ~= "number" then error("number expected by utf8.offset, got " .. type(n), 2) end
-    local at = place(i or (n > 0 and 1 or size + 1), size)
+    local at = place(i or (n >= 0 and 1 or size + 1), size)
     if at < 1 or at > size + 1 then error("position out of bounds in utf8.offset", 2) end
     charge(1 + floor(size / 16))
     if n == 0 then
