@@ -33,6 +33,8 @@ from tickwright.ecs_core.component import (
 from tickwright.ecs_core.entity import Entity, Ids, StaleEntityError
 from tickwright.ecs_core.errors import AppClosedError, TickError, TickwrightError
 from tickwright.ecs_core.events import EventBatch, EventError, EventQueue, EventReader, Events, EventWriter
+from tickwright.ecs_core.gather import Gather, GatherError
+from tickwright.ecs_core.guard import StructuralChangeError
 from tickwright.ecs_core.inbox import InboxFullError
 from tickwright.ecs_core.kernel import Kernel, kernel
 from tickwright.ecs_core.name import Name
@@ -77,7 +79,7 @@ from tickwright.ecs_core.schedule.conditions import (
 from tickwright.ecs_core.sets import SystemSet
 from tickwright.ecs_core.states import NextState, OnEnter, OnExit, OnTransition, State, StateError, StateTransitioned
 from tickwright.ecs_core.stepping import Stepping
-from tickwright.ecs_core.storage import ComponentMissingError, StructuralChangeError
+from tickwright.ecs_core.storage import ComponentMissingError
 from tickwright.ecs_core.symbols import SymbolError, Symbols
 from tickwright.ecs_core.system import pipe
 from tickwright.ecs_core.tasks import Task, TaskError, TaskResult, Tasks
@@ -122,6 +124,8 @@ __all__ = [
     "First",
     "FixedTime",
     "FixedUpdate",
+    "Gather",
+    "GatherError",
     "Has",
     "Ids",
     "InboxFullError",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tickwright.ecs_core.rows import Marks, Origin
     from tickwright.ecs_core.table import Table
 
-__all__ = ["FreeTicks", "Match", "RunTicks"]
+__all__ = ["FreeTicks", "Match", "Rows", "RunTicks"]
 
 _LONG_RUN = 64  # rows; shorter runs cost more to hand out one by one than to gather
 Rows = slice | NDArray[np.intp]
@@ -151,6 +151,15 @@ class Match:
             return np.flatnonzero(chosen).tolist()
         return list(range(self.table.count)) if chosen else []
 
+    def rows(self) -> Rows | None:
+        """Return the rows that fit: a slice of all, the numbers of some, None if there are none."""
+        chosen = True if self.is_dense else self._selected()
+        if chosen is True or (chosen is not False and chosen.all()):
+            return slice(0, self.table.count)
+        if chosen is False or not chosen.any():
+            return None
+        return np.flatnonzero(chosen)
+
     # -- what of them --------------------------------------------------------------------------
 
     def whole(self) -> Any:
@@ -192,10 +201,11 @@ class Match:
                     term.info.rows.scatter(value, self.table.columns[number], index)
 
     def _make(self, rows: Rows, *, whole: bool = False, written: set[int] | None = None) -> Any:
-        values = tuple(self._value(term, rows, whole=whole, written=written) for term in self.query.terms)
+        values = tuple(self.value(term, rows, whole=whole, written=written) for term in self.query.terms)
         return values if self.query.many else values[0]
 
-    def _value(self, term: Term, rows: Rows, *, whole: bool, written: set[int] | None) -> Any:
+    def value(self, term: Term, rows: Rows, *, whole: bool = False, written: set[int] | None = None) -> Any:
+        """Return what a chunk of these rows has for one term."""
         table = self.table
         if term.kind == "entity":
             return table.current_ids if whole else table.current_ids[rows]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tickwright.ecs_core.access import Access, Part
 from tickwright.ecs_core.entity import label
+from tickwright.ecs_core.gather import Gather, GatherError, check_apart
 from tickwright.ecs_core.match import FreeTicks, Match, RunTicks
 from tickwright.ecs_core.terms import Filter, QueryError, Term, read_query
 
@@ -48,6 +49,7 @@ class Query(Generic[D, *Fs]):
     """
 
     __slots__ = (
+        "_gather",
         "_matches",
         "_restores",
         "_seen",
@@ -77,6 +79,7 @@ class Query(Generic[D, *Fs]):
         self.marks_objects = any(term.mut and term.kind == "objects" for term in terms)
         self._stamp = -1
         self._whole: list[D] | None = None
+        self._gather: Gather[D] | None = None
         for info in (*(t.info for t in terms), *(f.info for f in _flat(filters))):
             if info is not None:
                 world.components.number(info.kind)
@@ -88,7 +91,9 @@ class Query(Generic[D, *Fs]):
         if self._stamp != world.stamp.value:
             self._whole = self._chunks()
             self._stamp = world.stamp.value
-        world.iterating += 1
+        if world.lent:
+            self._check_lent()
+        world.loops.append(self)
         try:
             if self._whole is not None:
                 yield from self._whole
@@ -97,11 +102,60 @@ class Query(Generic[D, *Fs]):
                     if match.table.count:
                         yield from match.parts()
         finally:
-            world.iterating -= 1
+            world.loops.remove(self)
+
+    def gather(self) -> Gather[D]:
+        """Return a block over all rows as one chunk: `with query.gather() as chunk`, for worlds of many small tables.
+
+        The chunk has copies of what fits, in the order of `ids()`. At the end of the block the components that were
+        written, of those asked for with `Mut`, are copied back and marked as a loop marks them; a block that raises
+        writes nothing. Arrays are good until its end: the next block uses them again. Without rows they are empty.
+
+        Meanwhile entities and components cannot come or go, as in a loop, and what would lose a write is refused: a
+        block within a loop over the same components, or the other way round, and a handle's write to them. What is
+        read by other ways is as it was before the block.
+
+        Raises:
+            QueryError: optional data, which one chunk has no place for.
+            GatherError: when the block begins, if another loop or block has open what it writes.
+
+        Cost: 0.1 us per table, field and direction, and the copying; the copy is kept up to 4 MB. It pays where
+        tables have some hundred rows or fewer.
+
+        >>> from tickwright import Mut, Query, World, component, f32
+        >>> @component
+        ... class Heat:
+        ...     degrees: f32 = 20.0
+        >>> world = World()
+        >>> _ = world.spawn_batch(2, Heat())
+        >>> with world.query(Query[Mut[Heat]]).gather() as heat:
+        ...     heat.degrees += 1.5
+        >>> [row.degrees for row in world.query(Heat).rows()]
+        [21.5, 21.5]
+        """
+        kept = self._gather
+        if kept is not None and not kept.is_open:
+            return kept
+        self._gather = made = Gather(cast("Query[D]", self))
+        return made
+
+    def _check_lent(self) -> None:
+        for other in tuple(self.world.lent):
+            check_apart(cast("Query[Any]", self), other)
+
+    def check_not_lent(self, entity: int, kind: type[Any]) -> None:
+        """Raise GatherError if this query, gathered just now, will write an entity's component back."""
+        if entity in self and any(term.mut and term.info is not None and term.info.kind is kind for term in self.terms):
+            raise GatherError(
+                f"'{kind.__name__}' of entity {label(entity)} is written while {self!r} has it gathered",
+                where=self.where,
+                expected="no other write: the end of the block would undo it",
+                todo="write it in the block's chunk, or after the block",
+            )
 
     def _chunks(self) -> list[D] | None:
         """Return the chunks to hand out until any table changes; None if rows must be looked at every time."""
-        matches = self._match()
+        matches = self.matches()
         if self.marks_objects or not all(match.is_dense for match in matches):
             return None
         return [match.whole() for match in matches if match.table.count]
@@ -111,21 +165,24 @@ class Query(Generic[D, *Fs]):
 
         Cost: about a microsecond a row; ten times slower than plain objects, a hundred times slower than columns.
         """
-        for match in self._match():
-            world = self.world
-            world.iterating += 1
+        loops = self.world.loops
+        for match in self.matches():
+            if self.world.lent:
+                self._check_lent()
+            loops.append(self)
             try:
                 for row in match.row_numbers():
                     yield self._row(match, row)
             finally:
-                world.iterating -= 1
+                loops.remove(self)
 
     def _row(self, match: Match, row: int) -> D:
         values: Any = match.row(self, row)
         found: D = values if self.many else values[0]
         return found
 
-    def _match(self) -> list[Match]:
+    def matches(self) -> list[Match]:
+        """Return the tables that fit; those are looked at that are new."""
         tables = self.world.tables
         if self._restores != self.world.restores:  # the world has other tables now
             self._matches, self._seen, self._restores = [], 0, self.world.restores
@@ -147,7 +204,9 @@ class Query(Generic[D, *Fs]):
             QueryError: it does not fit the query.
         """
         number, row = self.world.entities.find(entity)
-        for match in self._match():
+        if self.world.lent:
+            self._check_lent()
+        for match in self.matches():
             if match.table.number == number and match.holds(row):
                 return self._row(match, row)
         raise QueryError(
@@ -174,16 +233,16 @@ class Query(Generic[D, *Fs]):
 
     def ids(self) -> NDArray[np.uint64]:
         """Return the ids of all entities that fit, uint64, in table order."""
-        found = [match.ids() for match in self._match() if match.table.count]
+        found = [match.ids() for match in self.matches() if match.table.count]
         return np.concatenate(found) if found else np.empty(0, np.uint64)
 
     def count(self) -> int:
         """Return how many entities fit."""
-        return sum(match.count() for match in self._match() if match.table.count)
+        return sum(match.count() for match in self.matches() if match.table.count)
 
     def is_empty(self) -> bool:
         """Return whether no entity fits."""
-        return not any(match.table.count and match.count() for match in self._match())
+        return not any(match.table.count and match.count() for match in self.matches())
 
     def __len__(self) -> int:
         return self.count()
@@ -195,7 +254,7 @@ class Query(Generic[D, *Fs]):
         if not self.world.contains(entity):
             return False
         number, row = self.world.entities.find(entity)
-        return any(match.table.number == number and match.holds(row) for match in self._match())
+        return any(match.table.number == number and match.holds(row) for match in self.matches())
 
     def __repr__(self) -> str:
         parts = [term.info.name if term.info else "Entity" for term in self.terms]
@@ -216,6 +275,8 @@ class Query(Generic[D, *Fs]):
     def mark_changed(self, entity: int, kind: type[Any]) -> None:
         """Note a write by this query's system."""
         table, row = self.world.locate(entity, kind)
+        if self.world.lent:
+            self.world.check_not_lent(entity, kind)
         _, changed = table.ticks_of(self.world.components.number(kind))
         changed.mark(row, self.run.this, table.capacity)
 

@@ -87,9 +87,11 @@ class RowTypes:
             return self._view(list(block), block, mark)
         return self._view([array.take(rows) for array in column.arrays], None, mark)
 
-    def of_arrays(self, arrays: list[NDArray[Any]]) -> View:
-        """Return a read-only view of arrays, one per field."""
-        return self._view(arrays, None, None)
+    def of_arrays(
+        self, arrays: list[NDArray[Any]], block: NDArray[Any] | None = None, mark: Marks | None = None
+    ) -> View:
+        """Return a view of arrays, one per field, and of all as one; read-only without `mark`."""
+        return self._view(arrays, block, mark)
 
     @staticmethod
     def scatter(view: View, column: Column, rows: NDArray[Any]) -> None:
@@ -164,8 +166,8 @@ def _setter(info: ComponentInfo, field: FieldInfo, number: int) -> Callable[[Any
     def write(self: Any, value: Any) -> None:
         plain = plain_value(self._world, info, field, value)
         cells = self._cells or _rebind(self)
+        self._world.mark_changed(self._entity, info.kind)  # first: it may be refused
         cells[number][self._row] = plain
-        self._world.mark_changed(self._entity, info.kind)
 
     return write
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tickwright.ecs_core.entity import Ids, StaleEntityError, label
-from tickwright.ecs_core.errors import AppClosedError, TickError, TickwrightError
+from tickwright.ecs_core.errors import TickwrightError
+from tickwright.ecs_core.guard import Guard
 from tickwright.ecs_core.lifecycle import Lifecycle, Moment
 from tickwright.ecs_core.preparing import Values
 from tickwright.ecs_core.table import Table
@@ -19,17 +18,13 @@ from tickwright.ecs_core.tables import Rows
 from tickwright.ecs_core.ticks import ChangeClock
 from tickwright.ecs_core.writing import Writing, bits_of
 
-__all__ = ["ComponentMissingError", "Storage", "StructuralChangeError"]
+__all__ = ["ComponentMissingError", "Storage"]
 
 _REPLACING: tuple[Moment, ...] = ("replace", "leave")
 _ENDING: tuple[Moment, ...] = ("despawn", "replace", "remove")
 _COMING: tuple[Moment, ...] = ("arrive", "add", "insert")
 Group = tuple[Table, Rows, Rows]
 InsertPlan = tuple[Table, Rows, Rows, "list[Values]"]
-
-
-class StructuralChangeError(TickwrightError):
-    """Entities or components were to come or go while a query was being iterated."""
 
 
 class ComponentMissingError(TickwrightError):
@@ -39,44 +34,14 @@ class ComponentMissingError(TickwrightError):
     component: str
 
 
-class Storage(Writing):
+class Storage(Writing, Guard):
     """Entities, tables and objects of one world."""
 
     def __init__(self) -> None:
-        super().__init__()
+        Writing.__init__(self)
+        Guard.__init__(self)
         self.clock = ChangeClock()
         self.lifecycle = Lifecycle()
-        self.structural_changes = 0
-        self.iterating = 0
-        self.closed = False
-        self.thread: int | None = None  # the only one that may change anything, once there are ticks
-
-    def check_free(self, what: str) -> None:
-        """Raise while a query is being iterated, after close, and in another thread than the one that ticks."""
-        self.check_open(what)
-        if self.iterating:
-            raise StructuralChangeError(
-                f"{what} while a query is being iterated",
-                expected="structural changes outside of the loop",
-                todo="stage it: commands.spawn, insert, remove, despawn; or collect ids and change after the loop",
-            )
-        self.structural_changes += 1
-
-    def check_thread(self, what: str) -> None:
-        """Raise TickError in another thread than the one that ticks."""
-        if self.thread is not None and self.thread != threading.get_ident():
-            raise TickError(
-                f"{what} from another thread than the one that ticks",
-                where=f"thread {threading.current_thread().name!r}",
-                expected="app.post(event) or app.call_soon(fn), which any thread may call",
-            )
-
-    def check_open(self, what: str) -> None:
-        """Raise TickError in another thread than the one that ticks, AppClosedError after close."""
-        if self.thread is not None and self.thread != threading.get_ident():
-            self.check_thread(what)
-        if self.closed:
-            raise AppClosedError(f"{what} in the world of a closed app", expected="use before close()")
 
     # -- coming --------------------------------------------------------------------------------
 
@@ -297,6 +262,8 @@ class Storage(Writing):
     def mark_changed(self, entity: int, kind: type[Any]) -> None:
         """Note that an entity's component was changed in place."""
         table, row = self.locate(entity, kind)
+        if self.lent:
+            self.check_not_lent(entity, kind)
         _, changed = table.ticks_of(self.components.number(kind))
         changed.mark(row, self.clock.advance(), table.capacity)
 
@@ -315,16 +282,9 @@ class Storage(Writing):
         column = table.by_kind.get(kind)
         if column is None:
             raise self.lacks(entity, kind)
+        if self.lent:
+            self.check_not_lent(entity, kind)
         for cell, value in zip(column.cells[first:], values, strict=False):
             cell[row] = value
         column.changed.mark(row, self.clock.advance(), table.capacity)
         return True
-
-    @contextmanager
-    def iteration(self) -> Iterator[None]:
-        """Refuse structural changes inside."""
-        self.iterating += 1
-        try:
-            yield
-        finally:
-            self.iterating -= 1

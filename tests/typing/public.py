@@ -83,6 +83,9 @@ def move(
             assert_type(note, Note)
     for one in single:
         assert_type(one, Position)
+    with movers.gather() as (pos, vel), single.gather() as each:
+        assert_type(pos, Position)
+        assert_type(each, Position)
     assert_type(single.single(), Position)
     for _pos, velocity in maybe.rows():
         assert_type(velocity, Velocity | None)

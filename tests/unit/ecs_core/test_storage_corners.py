@@ -12,9 +12,9 @@ import pytest
 from tickwright import App, Changed, ChildOf, Commands, Entity, Mut, Query, Startup, Update, With, World, component, f32
 from tickwright.ecs_core.component import ComponentError
 from tickwright.ecs_core.entity import StaleEntityError
+from tickwright.ecs_core.guard import StructuralChangeError
 from tickwright.ecs_core.plain import pack, unpack
 from tickwright.ecs_core.relations import Children, relation
-from tickwright.ecs_core.storage import StructuralChangeError
 from tickwright.ecs_core.ticks import Ticks
 
 

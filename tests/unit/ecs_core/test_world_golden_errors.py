@@ -73,6 +73,14 @@ def iterating(change):
     return misuse
 
 
+def gathered(misuse_inside):
+    def misuse(app):
+        with app.world.query(Query[Mut[Position]]).gather():
+            misuse_inside(app.world)
+
+    return misuse
+
+
 def staged(stage):
     def misuse(app):
         commands = Commands(app.world)
@@ -130,6 +138,11 @@ MISUSES = {
     "a parameter that is no parameter": unknown,
     "spawn while iterating": iterating(lambda world: world.spawn()),
     "despawn while iterating": iterating(lambda world: world.despawn(1)),
+    "a block in a loop": iterating(lambda world: world.query(Query[Mut[Position]]).gather().__enter__()),
+    "a loop in a block": gathered(lambda world: list(world.query(Position))),
+    "a handle's write in a block": gathered(lambda world: setattr(world.get(1, Position), "x", 2.0)),
+    "spawn in a block": gathered(lambda world: world.spawn()),
+    "optional data in a block": lambda app: app.world.query(Query[Position | None]).gather(),
     "a parent that is gone": lambda app: app.world.spawn(ChildOf(Entity(2))),
     "its own parent": lambda app: app.world.insert(1, ChildOf(Entity(1))),
     "a relation's target": lambda app: setattr(app.world.get(3, ChildOf), "parent", 3),
