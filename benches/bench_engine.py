@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from benches.engine_lookup import lookup_cases
@@ -11,7 +9,7 @@ from benches.engine_memory import bytes_over_columns, exponents, unrelated_spawn
 from benches.engine_structure import structure_cases
 from benches.engine_systems import system_cases
 from benches.harness import Case, Gauge, Subject, Trial
-from tickwright.ecs_core import App, ManualClock
+from tickwright.ecs_core import App, ManualClock, columns
 
 __all__ = ["cases"]
 
@@ -46,8 +44,7 @@ def _snapshot_app(size: int) -> App:
     app = App(clock=ManualClock())
     kinds = [from_schema(f"Column{place}", {"v": "f64"}) for place in range(8)]
     random_values = np.random.default_rng(1)
-    columns: list[Any] = [kind.columns(v=random_values.random(size)) for kind in kinds]  # type: ignore[attr-defined]
-    app.world.spawn_batch(size, *columns)
+    app.world.spawn_batch(size, *[columns(kind, v=random_values.random(size)) for kind in kinds])
     return app
 
 

@@ -53,6 +53,7 @@ __all__ = [
     "Symbol",
     "check_name",
     "column",
+    "columns",
     "component",
     "f32",
     "f64",
@@ -158,7 +159,7 @@ def make_component(
     target: Any = kind
     target.__component__ = info
     if storage == "table":
-        target.columns = classmethod(_columns)
+        target.columns = classmethod(columns)
     return kind
 
 
@@ -177,9 +178,23 @@ def _check_default(kind: type[Any], needed_by: str) -> None:
         ) from None
 
 
-def _columns(kind: type[Any], /, **values: Any) -> Batch:
-    """Return values for many rows: arrays, or scalars for all rows; fields left out take their default."""
+def columns(kind: type[Any], /, **values: Any) -> Batch:
+    """Return values for many rows: arrays, or scalars for all rows; fields left out take their default.
+
+    `columns(Position, x=xs)` is `Position.columns(x=xs)`, which type checkers do not know: a decorator adds it.
+
+    Raises:
+        ComponentError: no component with columns, or it has no such field.
+    """
     info = info_of(kind)
+    if info.storage != "table":
+        raise ComponentError(
+            f"component '{info.name}' has no columns",
+            expected="a component whose fields are numbers, bools, enums, Entity or Symbol",
+            todo="give instances",
+            component=info.name,
+            field="",
+        )
     known = {each.name for each in info.fields}
     for key in values:
         if key not in known:

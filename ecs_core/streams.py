@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
+
+from tickwright.ecs_core.errors import TickwrightError
 
 if TYPE_CHECKING:
     from tickwright.ecs_core.rng import Rng
 
 __all__ = ["Streams"]
 
+_TOO_LARGE = 1 << 64
+
 
 class Streams:
-    """All random streams of an app, made on demand from (seed, name)."""
+    """All random streams of an app, made on demand from (seed, name).
 
-    def __init__(self, seed: int = 0) -> None:
-        self.seed = seed
+    Raises:
+        TickwrightError: a seed that is no int of at most 64 bits.
+    """
+
+    def __init__(self, seed: SupportsIndex = 0) -> None:
+        self.seed = _checked(seed)
         self._streams: dict[str, Rng] = {}
 
     def stream(self, name: str) -> Rng:
@@ -44,6 +53,22 @@ class Streams:
                 "has_uint32": int(values["has_uint32"]),
                 "uinteger": int(values["uinteger"]),
             }
+
+
+def _checked(seed: SupportsIndex) -> int:
+    """Return a seed as snapshots keep it: NumPy's integers are ints there."""
+    try:
+        found = operator.index(seed)
+    except TypeError:
+        found = _TOO_LARGE
+    if -_TOO_LARGE // 2 <= found < _TOO_LARGE:
+        return found
+    raise TickwrightError(
+        f"{seed!r} is no seed",
+        where="App(seed=)",
+        expected="an int of at most 64 bits",
+        todo="make one of a text by zlib.crc32(text.encode())" if isinstance(seed, str) else "",
+    )
 
 
 def _stream_of(key: str) -> Rng:

@@ -12,7 +12,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from tickwright.ecs_core.app import App
 from tickwright.ecs_core.clock import ManualClock
 from tickwright.ecs_core.commands import Commands
-from tickwright.ecs_core.component import Symbol, component, f32, f64, i16
+from tickwright.ecs_core.component import Symbol, columns, component, f32, f64, i16
 from tickwright.ecs_core.entity import Entity, StaleEntityError
 from tickwright.ecs_core.query import Query
 from tickwright.ecs_core.removed import RemovedComponents
@@ -179,8 +179,8 @@ class WorldMachine(RuleBasedStateMachine):
     def spawn_batch(self, rows: list[Place], marked: bool) -> Any:  # noqa: FBT001  # drawn by name
         """Spawn several by columns."""
         more = (Mark(),) if marked else ()
-        columns = Place.columns(x=[row.x for row in rows], y=[row.y for row in rows])  # type: ignore[attr-defined]
-        ids = self.world.spawn_batch(len(rows), columns, *more).tolist()
+        values = columns(Place, x=[row.x for row in rows], y=[row.y for row in rows])
+        ids = self.world.spawn_batch(len(rows), values, *more).tolist()
         for entity, row in zip(ids, rows, strict=True):
             self.model.spawn(entity, {Place: row, **{type(each): each for each in more}})
         return multiple(*ids)
@@ -190,8 +190,8 @@ class WorldMachine(RuleBasedStateMachine):
         """Insert a component into several."""
         ids = self._some(data)
         counts = list(range(len(ids)))
-        columns = Mixed.columns(weight=value.weight, count=counts, on=value.on, name=value.name)  # type: ignore[attr-defined]
-        self.world.insert_batch(ids, columns, Toggle())
+        values = columns(Mixed, weight=value.weight, count=counts, on=value.on, name=value.name)
+        self.world.insert_batch(ids, values, Toggle())
         for entity, count in zip(ids, counts, strict=True):
             self.model.insert(entity, {Mixed: Mixed(value.weight, count, value.on, value.name), Toggle: Toggle()})
 

@@ -31,6 +31,7 @@ from tickwright import (
     f32,
     relation,
 )
+from tickwright.ecs_core import columns
 
 
 @component
@@ -103,6 +104,7 @@ def use(world: World) -> None:
     assert_type(world.get(entity, Position), Position)
     assert_type(world.get_or_none(entity, Note), Note | None)
     assert_type(world.children(entity), tuple[Entity, ...])
+    world.spawn_batch(2, columns(Position, x=[1.0, 2.0]), Velocity())
 
 
 app = App(seed=1, clock=ManualClock()).add_systems(Update, chain(move, move))

@@ -18,6 +18,7 @@ from tickwright.ecs_core import (
     Symbol,
     World,
     column,
+    columns,
     component,
     f32,
     f64,
@@ -401,3 +402,29 @@ def test_f64_is_exact_where_f32_is_not():
     found = world.get(world.spawn(Both()), Both)
     assert found.wide == 0.1
     assert found.narrow == float(np.float32(0.1))
+
+
+def test_columns_as_a_function_are_the_classs_own():
+    assert columns(Position, x=[1.0, 2.0]) == Position.columns(x=[1.0, 2.0])
+    world = World()
+    world.spawn_batch(2, columns(Position, x=[1.0, 2.0]))
+    assert [row.x for row in world.query(Position).rows()] == [1.0, 2.0]
+    with pytest.raises(ComponentError, match="no field 'w'"):
+        columns(Position, w=1)
+
+
+def test_only_what_has_columns_gives_columns():
+    @component
+    class Diary:
+        lines: list[str]
+
+    @component
+    class Mark: ...
+
+    for kind, what in (
+        (Diary, "'Diary' has no columns"),
+        (Mark, "'Mark' has no columns"),
+        (int, "int is no component"),
+    ):
+        with pytest.raises(ComponentError, match=what):
+            columns(kind)
