@@ -52,6 +52,11 @@ class Inbox:
         for wake in wakers:
             wake()
 
+    def nudge(self) -> None:
+        """Wake who sleeps until something arrives: there is something to tick for. From the tick's thread."""
+        if self._sleepers or self._wakers:
+            self.put(int, forced=True)
+
     def drain(self) -> list[Callable[[], Any]]:
         """Take everything that has arrived, in order."""
         if not self._items:

@@ -47,18 +47,25 @@ class EventLoop(Protocol):
         """Start a task that outlives the caller and catches its own errors; from the loop's thread."""
         ...
 
+    def begin(self, run: _Run, name: str) -> None:
+        """Do as `spawn` does, and run the task's first steps now, if the loop can; from the loop's thread."""
+        ...
+
     def breathe(self) -> Awaitable[None]:
         """Let everything else on the loop run once."""
         ...
 
 
 class _Asyncio:
-    __slots__ = ("_loop", "_running", "_sleep", "_thread")
+    __slots__ = ("_begin", "_loop", "_running", "_sleep", "_thread")
 
     def __init__(self) -> None:
         import asyncio
 
+        from tickwright.ecs_core.begun import begin_task
+
         self._loop = asyncio.get_running_loop()
+        self._begin = begin_task
         self._running, self._sleep = asyncio._get_running_loop, asyncio.sleep
         self._thread = threading.get_ident()
 
@@ -81,6 +88,9 @@ class _Asyncio:
 
     def spawn(self, run: _Run, name: str) -> None:
         self._loop.create_task(run(), name=name)
+
+    def begin(self, run: _Run, name: str) -> None:
+        self._begin(self._loop, run(), name)
 
     def breathe(self) -> Awaitable[None]:
         return self._sleep(0)
@@ -115,6 +125,9 @@ class _Trio:
 
     def spawn(self, run: _Run, name: str) -> None:
         self._lowlevel.spawn_system_task(run, name=name)
+
+    def begin(self, run: _Run, name: str) -> None:
+        self.spawn(run, name)  # trio has no way to step a task
 
     def breathe(self) -> Awaitable[None]:
         return self._lowlevel.checkpoint()

@@ -124,7 +124,7 @@ class Pump:
     async def pump_until(self, predicate: Callable[[], bool], *, max_ticks: int | None) -> None:
         """Wait for the predicate; be the one who ticks, unless somebody else is."""
         while not predicate():
-            if self._pumping:
+            if self._pumping or self.app.ticker.ticking:  # an eager task takes its first steps inside of a tick
                 await self._next_tick()
                 continue
             loop = self._begin()

@@ -59,7 +59,9 @@ class Task:
     """
 
     __slots__ = (
+        "_beginning",
         "_cancelling",
+        "_deadline",
         "_make_scope",
         "_scope",
         "_spawned_by",
@@ -79,7 +81,9 @@ class Task:
         self.owner = owner
         self.done = False
         self.result: TaskResult | None = None
+        self._beginning = False
         self._cancelling = False
+        self._deadline: float | None = None
         self._scope: anyio.CancelScope | None = None
         self.time: Callable[[], float]  # like the next, set by `Tasks` for the loop that the task runs on
         self._make_scope: Callable[[], anyio.CancelScope]
@@ -98,6 +102,15 @@ class Task:
         """The scope the task runs in, for its own deadline; from inside the task only."""
         assert self._scope is not None  # it is there before the task's function is called
         return self._scope
+
+    def expire_at(self, deadline: float) -> None:
+        """Have the task's scope cancelled at a time of the task's clock; from inside the task only.
+
+        A timer is set when the task first waits: one that ends before needs none.
+        """
+        self._deadline = deadline
+        if not self._beginning:
+            self.scope.deadline = deadline
 
     @property
     def cancelling(self) -> bool:
@@ -149,6 +162,7 @@ class Tasks:
         name: str = "",
         on_done: OnDone | None = None,
         on_start: Callable[[Task], object] | None = None,
+        eager: bool = False,
     ) -> Task:
         """Start `await fn(*args)` beside the ticks.
 
@@ -158,6 +172,8 @@ class Tasks:
             name: for diagnostics; the function's name if empty.
             on_done: called as `on_done(world, TaskResult)` on the tick's thread, in First of a later tick.
             on_start: called with the task before it can run, for a function that needs to know it.
+            eager: on an asyncio loop, run it until it first waits before this returns. If it has ended by then, it is
+                `done` at once, and `on_done` is not called.
 
         Raises:
             TaskError: the app is closed.
@@ -172,7 +188,18 @@ class Tasks:
         self._live[task.id] = task
         if on_start is not None:
             on_start(task)
-        self._spawn(task, partial(self._run, task, fn, args))
+        run = partial(self._run, task, fn, args)
+        loop = self._find_loop() if self._on_loop else None
+        if loop is None:
+            self._spawn_on_portal(task, run)
+            return task
+        self._loop_tasks.add(task.id)
+        task._spawned_by = loop.soon
+        task._make_scope, task.time = loop.scope, loop.time
+        if eager:
+            self._begin(task, run, loop)
+        else:
+            loop.spawn(run, task.name)
         return task
 
     def deliver(self, world: World, failures: Failures) -> int:
@@ -248,14 +275,21 @@ class Tasks:
                 todo="await app.pump_until(...) or app.run_async(...) instead",
             )
 
-    def _spawn(self, task: Task, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        loop = self._find_loop() if self._on_loop else None
-        if loop is not None:
-            self._loop_tasks.add(task.id)
-            task._spawned_by = loop.soon
-            task._make_scope, task.time = loop.scope, loop.time
-            loop.spawn(run, task.name)
-            return
+    def _begin(self, task: Task, run: Callable[[], Coroutine[Any, Any, None]], loop: EventLoop) -> None:
+        """Run a task until it first waits; take in its result if it has one by then."""
+        task._beginning = True
+        try:
+            loop.begin(run, task.name)
+        finally:
+            task._beginning = False
+            if task.result is not None:
+                task.done = True
+                del self._live[task.id]
+                self._loop_tasks.discard(task.id)
+        if task._deadline is not None and not task.done:
+            task.scope.deadline = task._deadline
+
+    def _spawn_on_portal(self, task: Task, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
         import anyio  # with the first task: most programs have none, and it is slow to import
 
         portal = self._start_portal() if self._portal is None else self._portal
@@ -290,7 +324,10 @@ class Tasks:
         except Exception as error:
             result = TaskResult(error=error)
         finally:
-            self._inbox.put(partial(self._arrive, task, result), forced=True)
+            if task._beginning:
+                task.result = result
+            else:
+                self._inbox.put(partial(self._arrive, task, result), forced=True)
 
     def _arrive(self, task: Task, result: TaskResult) -> None:
         """Note a result for `deliver`; the list is looked up now, on the tick's thread, for `deliver` changes it."""

@@ -121,24 +121,24 @@ async def ask(attempt: Attempt) -> None:
         ProviderError: whatever the provider raised.
     """
     assert attempt.task is not None  # bound by `on_start`
-    scope, buffer, now = attempt.task.scope, attempt.buffer, attempt.task.time
+    task, buffer, now = attempt.task, attempt.buffer, attempt.task.time
     answer = attempt.model.provider.stream(attempt.request)
     stages = _Stages(attempt.request, now())
-    scope.deadline = stages.deadline
+    task.expire_at(stages.deadline)
     ended = False
     try:
         async for delta in answer:
             text = attempt.take(delta)
             if text and buffer is not None:
                 if buffer.full:
-                    scope.deadline = stages.pause()
+                    task.expire_at(stages.pause())
                 await buffer.put(text)
             if not delta.finish and (text or not stages.connected):
-                scope.deadline = stages.move(now(), answered=bool(text))
+                task.expire_at(stages.move(now(), answered=bool(text)))
         ended = True
     finally:
         if not ended:
-            if scope.cancel_called and not attempt.task.cancelling and now() >= stages.deadline:
+            if task.scope.cancel_called and not task.cancelling and now() >= stages.deadline:
                 attempt.late = stages.error()
             await _closed(answer)
 

@@ -102,6 +102,7 @@ class Board:
         self.runs[run.entity] = run
         self.fresh.append(run)
         self.open_runs.append(run)
+        self.app.inbox.nudge()
         limit = pipeline.definition.limits.timeout_s
         if limit is not None:
             run.deadline_ms = now + round(limit * 1000)

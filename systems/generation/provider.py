@@ -134,8 +134,10 @@ class Provider(Protocol):
         """Answer piece by piece, in order.
 
         Closing or cancelling the iterator frees what it holds: the connection, the model's slot, the thread.
-        It keeps no cancel scope and no task group open over a `yield`, retries nothing, and raises ProviderError
-        for whatever goes wrong outside this program. Ending without an error means that the answer is whole.
+        On asyncio it may be asked inside of a tick, up to where it first awaits something: one that computes for long
+        does so in a thread. It keeps no cancel scope and no task group open over a `yield`, retries nothing, and
+        raises ProviderError for whatever goes wrong outside this program. Ending without an error means that the
+        answer is whole.
         """
         ...
 

@@ -137,9 +137,10 @@ def _send(board: Board, attempt: Attempt, tasks: Tasks) -> None:
     if step.run.streams and step.node.kind is not Kind.JUDGE:
         size = step.run.pipeline.definition.streaming.buffer_size
         attempt.buffer = ChunkBuffer(size, partial(board.announce, attempt))
-    tasks.start(
-        ask, attempt, name=f"step {step.node.id}", on_done=partial(board.arrive, attempt), on_start=attempt.bind
-    )
+    arrive = partial(board.arrive, attempt)
+    task = tasks.start(ask, attempt, name=f"step {step.node.id}", on_done=arrive, on_start=attempt.bind, eager=True)
+    if task.result is not None:  # it had nothing to wait for
+        board.arrive(attempt, board.world, task.result)
 
 
 def _prepare(board: Board, step: Step, dispatcher: Dispatcher | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from itertools import pairwise
 from typing import Any
 
@@ -354,6 +354,51 @@ def test_a_snapshot_between_rounds_resumes_as_if_nothing_had_been(ticks: int, mo
         third.restore(data)
         assert plain(finish(third)) == plain(whole)
     assert not {name for name, step in done.steps.items() if step.status == "done"} & set(asked)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_a_provider_may_ask_another_model_of_the_same_app(backend: str, by_hand: bool) -> None:
+    class Nested:
+        async def stream(self, request: Request) -> AsyncIterator[Delta]:
+            yield Delta("<" + await manager(apps[0]).complete(request.prompt, {"model": "m1"}) + ">")
+
+    apps: list[App] = []
+
+    async def main() -> str:
+        async with make_app(Nested(), Model(delay_s=0.5)) as app:
+            apps[:] = [app]
+            manager(app).register(chain({"id": "a", "prompt": "x"}, {"id": "b", "prompt": "${a.result}y"}))
+            if not by_hand:
+                return (await manager(app).run("p", {})).final_result
+            run = manager(app).start("p", {})
+            app.tasks.enter_loop()
+            while not manager(app).is_over(run):
+                app.update()
+                await anyio.sleep(0.01)
+            app.tasks.leave_loop()
+            return manager(app).result(run).final_result
+
+    assert virtually(backend, main) == "<<x>y>"
+
+
+def test_on_asyncio_an_async_answer_that_awaits_nothing_ends_in_the_same_tick() -> None:
+    class Quick:
+        async def stream(self, request: Request) -> AsyncIterator[Delta]:
+            yield repeat(request)
+
+    async def main() -> tuple[int, int, int]:
+        async with make_app(Quick()) as app:
+            steps = [{"id": f"s{i}", "prompt": f"${{s{i - 1}.result}}." if i else "go"} for i in range(10)]
+            manager(app).register(chain(*steps))
+            result = await manager(app).run("p", {})
+            assert result.final_result == "go........."
+            return app.time.tick, app.tasks.started, app.tasks.in_flight
+
+    assert anyio.run(main, backend="asyncio") == (1, 10, 0)
+    ticks, *rest = anyio.run(main, backend="trio")
+    assert ticks > 10  # trio has no way to step a task: each answer enters in a later tick
+    assert rest == [10, 0]
 
 
 def test_a_plain_function_answers_programs_that_ask_directly() -> None:
