@@ -392,3 +392,10 @@ def test_blocks_in_systems_that_run_in_threads():
             app.run(30)
         assert threads.digest() == one.digest()
         assert (threads.world.iterating, threads.world.lent) == (0, [])
+
+
+def test_a_tag_stands_for_all_rows_and_code_that_says_it_iterates_is_no_loop_over_anything(world):
+    with world.iteration(), world.query(Query[tuple[Entity, Mark, Mut[Place]]]).gather() as (ids, mark, place):
+        assert (ids.tolist(), mark) == ([3], Mark())
+        place.x += 1
+    assert xs(world) == [1, 2, 4, 4]
