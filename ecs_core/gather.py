@@ -79,13 +79,12 @@ class Gather(Generic[D]):
         world.loops.remove(self.query)
         if self._lent:
             world.lent.remove(self.query)
+        if kind is None:
             tick = 0
             for column in self._lent:
                 if column.written or column.places:
-                    if kind is None:
-                        tick = tick or self.query.run.this
-                        column.store(tick)
-                    column.forget()
+                    tick = tick or self.query.run.this
+                    column.store(tick)
         if self._size > _KEPT:
             self._stamp, self._columns, self._lent, self._chunk = -1, [], [], None
 
@@ -199,7 +198,9 @@ class _Gathered:
         return self._info.rows.of_arrays(arrays, self._block, (self._mark, self.places.append) if writable else None)
 
     def load(self) -> None:
-        """Copy the rows in."""
+        """Copy the rows in; nothing is written yet, whatever was done to the view outside of a block."""
+        self.written = False
+        self.places.clear()
         if self._joined is not None:
             self._joined[:] = b"".join(self._theirs)  # twice the copying, a quarter of the calls' time
             return
@@ -218,11 +219,6 @@ class _Gathered:
             self._mark_all(tick)
         else:
             self._mark_places(np.unique(np.concatenate(self.places)), tick)
-
-    def forget(self) -> None:
-        """Begin anew."""
-        self.written = False
-        self.places.clear()
 
     def _mark(self) -> None:
         self.written = True

@@ -119,8 +119,8 @@ class Query(Generic[D, *Fs]):
             QueryError: optional data, which one chunk has no place for.
             GatherError: when the block begins, if another loop or block has open what it writes.
 
-        Cost: 0.1 us per table, field and direction, and the copying; the copy is kept up to 4 MB. It pays where
-        tables have some hundred rows or fewer.
+        Cost: 0.05 us per table, field and direction, and the copying; the copy is kept up to 4 MB. It pays from four
+        tables on, up to some hundred rows in each (docs/decisions/0003).
 
         >>> from tickwright import Mut, Query, World, component, f32
         >>> @component

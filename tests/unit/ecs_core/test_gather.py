@@ -336,6 +336,18 @@ def test_a_copy_is_kept_until_a_table_that_fits_changes(world):
     assert sorted(xs(world)) == [3, 4, 5, 6]
 
 
+def test_a_chunk_is_of_no_use_outside_of_its_block(world):
+    query = world.query(Query[Mut[Place]])
+    with query.gather() as place:
+        pass
+    before = world.digest()
+    place.x += 5
+    place.set_if_changed(y=1.0)
+    with query.gather() as again:
+        assert again.x.tolist() == [1, 2, 3, 4]
+    assert world.digest() == before
+
+
 def test_large_copies_are_not_kept(world, monkeypatch):
     query = world.query(Query[Mut[Place]])
     monkeypatch.setattr(gather, "_KEPT", 31)  # 32 bytes are there
