@@ -62,10 +62,10 @@ class _Asyncio:
     def __init__(self) -> None:
         import asyncio
 
-        from tickwright.ecs_core.begun import begin_task
+        from tickwright.ecs_core.begun import Beginner
 
         self._loop = asyncio.get_running_loop()
-        self._begin = begin_task
+        self._begin = Beginner(self._loop).begin
         self._running, self._sleep = asyncio._get_running_loop, asyncio.sleep
         self._thread = threading.get_ident()
 
@@ -90,7 +90,7 @@ class _Asyncio:
         self._loop.create_task(run(), name=name)
 
     def begin(self, run: _Run, name: str) -> None:
-        self._begin(self._loop, run(), name)
+        self._begin(run(), name)
 
     def breathe(self) -> Awaitable[None]:
         return self._sleep(0)

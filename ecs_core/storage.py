@@ -267,6 +267,32 @@ class Storage(Writing, Guard):
         _, changed = table.ticks_of(self.components.number(kind))
         changed.mark(row, self.clock.advance(), table.capacity)
 
+    def spawn_numbers(self, kind: type[Any], entities: Sequence[int], rows: Sequence[Sequence[int]]) -> bool:
+        """Give reserved ids a component each by what its columns store: whole numbers, of texts their symbols.
+
+        Returns:
+            Whether it could be done so; not where hooks listen, or the component brings others along.
+
+        Raises:
+            ValueError: a number that its column cannot hold; rows before it are there.
+        """
+        self.check_free("spawn")
+        number = self.components.number(kind)
+        info = self.components.infos[number]
+        if info.storage != "table" or info.requires or self.lifecycle.watched >> number & 1:
+            return False
+        table, tick = self.table(1 << number), self.clock.advance()
+        column = table.by_kind[kind]
+        for entity, values in zip(entities, rows, strict=True):
+            row = table.append_one(entity)
+            for cell, value in zip(column.cells, values, strict=True):
+                cell[row] = value
+            column.added.append(row, tick, table.capacity)
+            column.changed.append(row, tick, table.capacity)
+            self.entities.place_one(entity, table.number, row)
+            self.entities.alive += 1
+        return True
+
     def write_numbers(self, entity: int, kind: type[Any], first: int, values: Sequence[int]) -> bool:
         """Write an entity's whole-number fields from the `first` on, as one change; False if it is gone.
 

@@ -22,13 +22,15 @@ class Entities:
     """Makes, updates and removes the entities of runs and steps.
 
     The systems note what changes; `write` brings the columns up to date once per tick, in one batch per component.
-    Numbers are there from the first tick; the texts of a few steps are attached a little later, many at a time.
+    A few new steps are spawned then, too, as they stand: numbers are there from the first tick on. The texts of a few
+    steps are attached a little later, many at a time.
     """
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._steps: dict[int, Step] = {}
         self._runs: dict[int, Run] = {}
+        self._new: list[Step] = []
         self._gone: list[int] = []
         self._textless: list[Step] = []
         self._late = 0  # how many of the textless have waited for long
@@ -38,14 +40,20 @@ class Entities:
 
     def add_run(self, run: Run) -> None:
         """Make a run's entity."""
-        state = PipelineRun(run.pipeline.id, int(run.status), run.left, 0, run.asked_ms, -1)
-        run.entity = self._world.spawn(state)
+        world = self._world
+        world.check_free("a run")
+        run.entity = world.entities.reserve()
+        row = (world.symbols.intern(run.pipeline.id), run.status, run.left, 0, run.asked_ms, -1)
+        if not world.spawn_numbers(PipelineRun, (run.entity,), (row,)):
+            state = PipelineRun(run.pipeline.id, int(run.status), run.left, 0, run.asked_ms, -1)
+            world.spawn_reserved(run.entity, (state,))
 
     def add_steps(self, steps: Sequence[Step]) -> None:
         """Make the entities of steps."""
         if len(steps) <= _FEW:
             for step in steps:
-                step.entity = self._world.spawn(_state_of(step))
+                step.entity = self._world.entities.reserve()
+            self._new += steps
             self._textless += steps
             return
         commands = Commands(self._world)
@@ -80,6 +88,7 @@ class Entities:
 
     def clear(self) -> None:
         """Forget what was to be written."""
+        self._new.clear()
         self._steps.clear()
         self._runs.clear()
         self._gone.clear()
@@ -95,7 +104,9 @@ class Entities:
         self._runs[run.entity] = run
 
     def write(self) -> None:
-        """Write what has changed into the columns, and despawn what is gone."""
+        """Spawn what is new, write what has changed into the columns, and despawn what is gone."""
+        if self._new:
+            self.spawn_new()
         if self._steps:
             steps, self._steps = list(self._steps.values()), {}
             self._write_steps(steps)
@@ -106,6 +117,16 @@ class Entities:
             self.sweep()
         if self._textless:
             self._attach_in_time()
+
+    def spawn_new(self) -> None:
+        """Spawn the new steps as they stand, now: somebody may look for them."""
+        world, new, self._new = self._world, self._new, []
+        rows = [_row_of(world, step) for step in new]
+        if not world.spawn_numbers(StepState, [step.entity for step in new], rows):
+            for step in new:
+                world.spawn_reserved(step.entity, (_state_of(step),))
+        for step in new:
+            self._steps.pop(step.entity, None)
 
     def _attach_in_time(self) -> None:
         """Attach texts, once they are many or have waited for long: the texts of a short run never are."""
@@ -160,6 +181,8 @@ class Entities:
     def remove(self, run: Run) -> None:
         """Remove a run's entities, with the next batch."""
         self._gone.append(run.entity)
+        if self._new:
+            self._new = self._never_spawned(run)
         if self._textless:
             late = self._textless[: self._late]
             self._textless = [step for step in self._textless if step.run is not run]
@@ -167,6 +190,11 @@ class Entities:
         for step in run.steps:
             self._gone.append(step.entity)
             self._gone += [branch.entity for branch in step.branches or ()]
+
+    def _never_spawned(self, run: Run) -> list[Step]:
+        """Give back the ids of a run's steps that are nowhere yet; return the others' steps."""
+        self._world.entities.release_reserved([step.entity for step in self._new if step.run is run])
+        return [step for step in self._new if step.run is not run]
 
     def sweep(self) -> None:
         """Despawn what was removed, now."""
@@ -176,4 +204,15 @@ class Entities:
 
 
 def _state_of(step: Step) -> StepState:
-    return StepState(Entity(step.run.entity), step.node.id, step.branch, int(step.status), step.missing)
+    return StepState(
+        Entity(step.run.entity), step.node.id, step.branch, int(step.status), step.missing, step.attempts,
+        step.started_ms, step.ended_ms, step.usage.total,
+    )  # fmt: skip
+
+
+def _row_of(world: World, step: Step) -> tuple[int, ...]:
+    """Return what the columns of a step's numbers store."""
+    return (
+        step.run.entity, world.symbols.intern(step.node.id), step.branch, step.status, step.missing, step.attempts,
+        step.started_ms, step.ended_ms, step.usage.total,
+    )  # fmt: skip

@@ -152,6 +152,7 @@ def _prepare(board: Board, step: Step, dispatcher: Dispatcher | None) -> bool:
         text.prompt = judge_prompt(text.prompt, [run.steps[dep].text.result for dep in node.deps])
     if dispatcher is None or not dispatcher.hears(PipelineBeforeStep.event_name):
         return True
+    board.entities.spawn_new()  # who is asked may look for the step
     asked = PipelineBeforeStep(
         pipeline=run.pipeline.id, run=run.id, step=node.id, prompt=text.prompt, branch=step.branch
     )

@@ -314,24 +314,41 @@ async def play(steps: list[Any], log: list[Any]) -> None:
                 log.append(("left", VARIABLE.get(), anyio.current_time()))
 
 
-@given(STEPS, st.sampled_from([None, 0.05, 0.3, 0.6]))
-def test_what_a_task_does_does_not_depend_on_who_takes_its_first_steps(
-    steps: list[Any], cancelled_at: float | None
+@given(st.lists(STEPS, min_size=1, max_size=4), st.sampled_from([None, 0.05, 0.3, 0.6]))
+def test_what_tasks_do_does_not_depend_on_who_takes_their_first_steps(
+    programs: list[list[Any]], cancelled_at: float | None
 ) -> None:
     def run(*, eager: bool) -> Any:
-        log: list[Any] = []
+        logs: list[list[Any]] = [[] for _ in programs]
 
         async def main(app: App) -> Any:
             begun = anyio.current_time()
-            task = app.tasks.start(play, steps, log, eager=eager)
-            while not task.done:
+            tasks = [app.tasks.start(play, steps, log, eager=eager) for steps, log in zip(programs, logs, strict=True)]
+            while not all(task.done for task in tasks):
                 await anyio.sleep(0.05)
                 if cancelled_at is not None and anyio.current_time() - begun >= cancelled_at - 1e-9:
-                    task.cancel()
+                    for task in tasks:
+                        task.cancel()
                 app.update()
-            assert task.result is not None
-            return task.result.cancelled, repr(task.result.error)
+            return [(task.result.cancelled, repr(task.result.error)) for task in tasks if task.result is not None]
 
-        return on_loop(main), log
+        return on_loop(main), logs
 
     assert run(eager=True) == run(eager=False)
+
+
+def test_a_task_that_cancels_its_own_asyncio_task_does_not_cancel_the_next() -> None:
+    async def main(app: App) -> list[TaskResult]:
+        async def rude() -> str:
+            mine = asyncio.current_task()
+            assert mine is not None
+            mine.cancel()
+            return "over before it waits"
+
+        async def patient() -> str:
+            await anyio.sleep(1)
+            return "undisturbed"
+
+        return [await ended(app, app.tasks.start(fn, eager=True)) for fn in (rude, patient)]
+
+    assert on_loop(main) == [TaskResult(value="over before it waits"), TaskResult(value="undisturbed")]

@@ -80,6 +80,37 @@ def test_a_written_row_is_the_only_changed_one(place):
         assert app.world.get(ids[place], Numbers) == Numbers(place, 7)
 
 
+@given(st.lists(st.tuples(st.integers(-(2**31), 2**31 - 1), st.integers(-128, 127)), max_size=20), st.integers(0, 3))
+def test_spawning_numbers_equals_spawning_instances(rows, before):
+    one, other = World(), World()
+    for world in (one, other):
+        world.despawn(world.spawn(Numbers()))
+        for each in range(before):
+            world.spawn(Numbers(each))
+    ids = [one.entities.reserve() for _ in rows]
+    assert one.spawn_numbers(Numbers, ids, rows)
+    assert ids == [other.spawn(Numbers(*row)) for row in rows]
+    found = [
+        [(int(e), n.one, n.two) for e, n in world.query(Query[tuple[Entity, Numbers]]).rows()] for world in (one, other)
+    ]
+    assert found[0] == found[1]
+    assert len(one) == len(other) == before + len(rows)
+
+
+def test_numbers_are_not_spawned_past_hooks_and_required_components():
+    @component(requires=[Numbers])
+    class Needy:
+        one: i32 = 0
+
+    with App() as app:
+        world = app.world
+        entity = world.entities.reserve()
+        assert not world.spawn_numbers(Needy, [entity], [(1,)])
+        world.on_add(Numbers, lambda world, ids: None)
+        assert not world.spawn_numbers(Numbers, [entity], [(1, 2)])
+        assert world.entities.is_reserved(entity)
+
+
 def test_a_row_that_is_gone_is_not_written():
     world = World()
     gone, other = world.spawn(Numbers()), world.spawn(Mixed())
