@@ -12,6 +12,8 @@ import sniffio
 if TYPE_CHECKING:
     import anyio
 
+    from tickwright.ecs_core.begun import Beginner
+
 __all__ = ["EventLoop", "current_loop", "soon_caller"]
 
 _Run = Callable[[], Coroutine[Any, Any, None]]
@@ -57,15 +59,13 @@ class EventLoop(Protocol):
 
 
 class _Asyncio:
-    __slots__ = ("_begin", "_loop", "_running", "_sleep", "_thread")
+    __slots__ = ("_beginner", "_loop", "_running", "_sleep", "_thread")
 
     def __init__(self) -> None:
         import asyncio
 
-        from tickwright.ecs_core.begun import Beginner
-
         self._loop = asyncio.get_running_loop()
-        self._begin = Beginner(self._loop).begin
+        self._beginner: Beginner | None = None
         self._running, self._sleep = asyncio._get_running_loop, asyncio.sleep
         self._thread = threading.get_ident()
 
@@ -90,7 +90,11 @@ class _Asyncio:
         self._loop.create_task(run(), name=name)
 
     def begin(self, run: _Run, name: str) -> None:
-        self._begin(run(), name)
+        if self._beginner is None:
+            from tickwright.ecs_core.begun import Beginner
+
+            self._beginner = Beginner(self._loop)
+        self._beginner.begin(run(), name)
 
     def breathe(self) -> Awaitable[None]:
         return self._sleep(0)

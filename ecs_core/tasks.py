@@ -49,6 +49,7 @@ class TaskResult:
 
 OnDone = Callable[["World", TaskResult], object]
 _CANCELLED = TaskResult(cancelled=True)
+_DONE = TaskResult()
 
 
 class Task:
@@ -320,7 +321,8 @@ class Tasks:
 
                     scope.cancel()
                     await anyio.sleep(0)
-                result = TaskResult(value=await fn(*args))
+                value = await fn(*args)
+                result = _DONE if value is None else TaskResult(value)
         except Exception as error:
             result = TaskResult(error=error)
         finally:

@@ -108,6 +108,8 @@ class Attempt:
     @property
     def text(self) -> str:
         """What has arrived."""
+        if len(self.parts) == 1:
+            return self.parts[0]
         return "".join(self.parts)
 
 

@@ -6,7 +6,6 @@ A step goes pending -> ready -> running -> done. Every move wakes those who wait
 from __future__ import annotations
 
 import heapq
-import logging
 from collections import deque
 from collections.abc import Mapping
 from functools import partial
@@ -31,7 +30,7 @@ from tickwright.systems.generation.graph import Pipeline
 from tickwright.systems.generation.limiter import ModelLimiter
 from tickwright.systems.generation.nodes import Kind
 from tickwright.systems.generation.people import stop_waiting
-from tickwright.systems.generation.provider import Model, Usage
+from tickwright.systems.generation.provider import NO_USAGE, Model, Usage
 from tickwright.systems.generation.records import Run, Step
 from tickwright.systems.generation.results import RunStatus, Status
 from tickwright.systems.generation.rounds import Rounds
@@ -42,7 +41,6 @@ from tickwright.systems.generation.tokens import TokenCounter
 __all__ = ["Board"]
 
 _LOOKED_AT = 8
-_LOG = logging.getLogger("tickwright.generation")
 
 
 class Board:
@@ -59,6 +57,8 @@ class Board:
         flowing: attempts that may have chunks.
         ending: runs whose end is to be told.
         waiting: steps that wait for a person, by event name.
+        now_ms: the world's time, which stands still within a tick and after it.
+        dispatcher: who knows the handlers of events.
         rounds: how far this tick may go.
     """
 
@@ -89,8 +89,16 @@ class Board:
         self.due: list[tuple[int, int, Step]] = []
         self.deadlines: list[tuple[int, int, Run]] = []
         self.active = 0
+        self.now_ms = app.world.now()
+        self.dispatcher: Dispatcher | None = None
         self.rounds = Rounds(app.world)
         self._sequence = 0
+
+    def begin_tick(self) -> None:
+        """Look once at what does not change within a tick."""
+        self.now_ms = self.world.now()
+        self.dispatcher = self.world.get_resource(Dispatcher)  # type: ignore[type-abstract]
+        self.rounds.begin(self.settings.starts_per_tick)
 
     # -- runs ------------------------------------------------------------------------------------------
 
@@ -274,7 +282,7 @@ class Board:
         if step.status is Status.WAITING:
             stop_waiting(self, step)
         step.status = status
-        step.ended_ms = self.world.now()
+        step.ended_ms = self.now_ms
         if step.started_ms < 0:
             step.started_ms = step.ended_ms
         step.attempt = None  # a task that goes on regardless changes nothing any more
@@ -294,36 +302,39 @@ class Board:
             found = self.limiters[alias] = ModelLimiter(self.limits.get(alias) or ModelLimits())
         return found
 
-    def hold(self, step: Step) -> None:
-        """Take a slot for a step."""
-        step.slot = True
+    def hold(self, step: Step, limiter: ModelLimiter) -> None:
+        """Take a slot of its model for a step."""
+        step.slot = limiter
         step.run.active += 1
         self.active += 1
-        self.limiter(step.node.model).begin(self.world.now())
+        limiter.begin(self.now_ms)
 
     def release(self, step: Step) -> None:
         """Give a step's slot back, and let a parked step of its run go on."""
-        if not step.slot:
+        limiter, step.slot = step.slot, None
+        if limiter is None:
             return
-        step.slot = False
-        self.rounds.woken = True
+        if self.rounds.blocked:
+            self.rounds.woken = True
         self.active -= 1
         run = step.run
         run.active -= 1
         attempt = step.attempt
-        used = Usage()
+        used = NO_USAGE
         if attempt is not None:
             give_back(run, attempt)
             used = attempt.usage or used
-        self.limiter(step.node.model).end(self.world.now(), used)
-        self.unpark(run)
+        limiter.end(self.now_ms, used)
+        if run.parked:
+            self.unpark(run)
 
     def park(self, step: Step) -> None:
         """Let a step that was to start wait until one of its run's own ends."""
-        step.slot = False
+        limiter, step.slot = step.slot, None
+        assert limiter is not None  # it was chosen
         self.active -= 1
         step.run.active -= 1
-        self.limiter(step.node.model).undo(self.world.now())
+        limiter.undo(self.now_ms)
         step.run.parked = deque() if step.run.parked is None else step.run.parked
         step.run.parked.append(step)
 
@@ -352,19 +363,7 @@ class Board:
 
     def hears(self, kind: type[HookEvent]) -> bool:
         """Return whether anybody subscribed to a kind of events."""
-        dispatcher = self.world.get_resource(Dispatcher)  # type: ignore[type-abstract]
-        return dispatcher is not None and dispatcher.hears(kind.event_name)
-
-    def report(self, run: Run, what: str, error: Exception) -> None:
-        """Log a handler's failure that does not end its run."""
-        line = f"{what}: {type(error).__name__}: {error}"
-        run.note(line)
-        _LOG.error("run %s of pipeline %r: %s", run.id, run.pipeline.id, line, exc_info=error)
-
-    def warn(self, run: Run, line: str) -> None:
-        """Log what the caller of a run should know of, and note it in its result."""
-        run.note(line)
-        _LOG.warning("run %s of pipeline %r: %s", run.id, run.pipeline.id, line)
+        return self.dispatcher is not None and self.dispatcher.hears(kind.event_name)
 
     def next_number(self) -> int:
         """Return a number that orders what is due at the same time."""

@@ -11,6 +11,7 @@ from tickwright.systems.generation.context_types import AssembledContext
 from tickwright.systems.generation.errors import BudgetExceededError
 from tickwright.systems.generation.provider import Model, Usage
 from tickwright.systems.generation.records import Run, Step
+from tickwright.systems.generation.reports import warn
 
 if TYPE_CHECKING:
     from tickwright.systems.generation.attempt import Attempt
@@ -29,8 +30,7 @@ class Share(msgspec.Struct, frozen=True):
 
 def is_capped(run: Run) -> bool:
     """Return whether a run has a cap of tokens or cost."""
-    limits = run.pipeline.definition.limits
-    return limits.max_tokens is not None or limits.max_cost is not None
+    return run.pipeline.capped
 
 
 def within_caps(run: Run) -> bool:
@@ -93,7 +93,7 @@ def account(board: Board, attempt: Attempt) -> None:
     run.usage += attempt.usage
     run.cost += board.limiter(step.node.model).cost(attempt.usage)
     if is_capped(run):
-        _tell_if_over(board, step)
+        _tell_if_over(step)
 
 
 def _asked(board: Board, step: Step, model: Model, context: AssembledContext | None) -> int:
@@ -142,13 +142,13 @@ def _spent(run: Run) -> BudgetExceededError:
     )  # fmt: skip
 
 
-def _tell_if_over(board: Board, step: Step) -> None:
+def _tell_if_over(step: Step) -> None:
     """Note that a cap was passed: a model may count otherwise than we do, or not heed how long its answer may be."""
     run, limits = step.run, step.run.pipeline.definition.limits
     if limits.max_tokens is not None and run.usage.total > limits.max_tokens:
-        board.warn(run, f"step {step.node.id!r}: {run.usage.total} tokens pass limits.max_tokens={limits.max_tokens}")
+        warn(run, f"step {step.node.id!r}: {run.usage.total} tokens pass limits.max_tokens={limits.max_tokens}")
     if limits.max_cost is not None and run.cost > limits.max_cost * (1 + 1e-9):
-        board.warn(run, f"step {step.node.id!r}: a cost of {run.cost:g} passes limits.max_cost={limits.max_cost:g}")
+        warn(run, f"step {step.node.id!r}: a cost of {run.cost:g} passes limits.max_cost={limits.max_cost:g}")
 
 
 def _counted(board: Board, attempt: Attempt) -> Usage:

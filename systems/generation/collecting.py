@@ -15,6 +15,7 @@ from tickwright.systems.generation.merging import best_of, read_scores
 from tickwright.systems.generation.nodes import Kind
 from tickwright.systems.generation.provider import Usage
 from tickwright.systems.generation.records import Step
+from tickwright.systems.generation.reports import report
 from tickwright.systems.generation.split import parse_json
 from tickwright.systems.generation.streaming import stream_whole
 from tickwright.systems.generation.templates import render_value
@@ -137,6 +138,6 @@ def answer_waiting(board: Board, step: Step, answer: Any) -> None:
     try:
         _checked(step, text)
     except GenerationError as error:
-        board.report(step.run, f"answer to step {step.node.id!r}", error)
+        report(step.run, f"answer to step {step.node.id!r}", error)
         return
     succeed(board, step, text)

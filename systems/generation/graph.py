@@ -55,6 +55,7 @@ class Pipeline:
         output: index of the node whose result is the run's.
         order: node indices in an order in which they can run.
         handlers: those the definition names, by name.
+        capped: its runs have a cap of tokens or cost.
     """
 
     definition: PipelineDefinition
@@ -67,6 +68,11 @@ class Pipeline:
     handlers: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     owner: str = ""
     digest: str = ""
+    capped: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        limits = self.definition.limits
+        self.capped = limits.max_tokens is not None or limits.max_cost is not None
 
     @property
     def id(self) -> str:

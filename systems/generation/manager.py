@@ -11,7 +11,7 @@ import anyio
 import msgspec
 
 from tickwright.ecs_core import App, Entity
-from tickwright.systems.contracts.json import FrozenDict, freeze
+from tickwright.systems.contracts.json import EMPTY, FrozenDict, freeze
 from tickwright.systems.contracts.ticks import TickThread
 from tickwright.systems.generation.board import Board
 from tickwright.systems.generation.collecting import answer_waiting
@@ -295,7 +295,7 @@ class GenerationManager:
                 where=f"pipeline {pipeline.id!r}",
                 expected="a mapping of names to JSON values",
             )
-        given: FrozenDict = freeze(variables or {}, "variables")
+        given: FrozenDict = freeze(variables, "variables") if variables else EMPTY
         missing = tuple(name for name in pipeline.definition.inputs if given.get(name) is None)
         if missing:
             raise MissingInputError(

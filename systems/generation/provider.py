@@ -70,7 +70,12 @@ class Usage(msgspec.Struct, frozen=True):
         return self.input + self.output
 
     def __add__(self, other: Usage) -> Usage:
+        if self is NO_USAGE:  # the first answer of a step, and of many a run
+            return other
         return Usage(self.input + other.input, self.output + other.output, self.cached + other.cached)
+
+
+NO_USAGE = Usage()
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,23 +6,21 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tickwright.systems.contracts.json import EMPTY
 from tickwright.systems.generation.chunks import FenceSafe
 from tickwright.systems.generation.components import StepText
 from tickwright.systems.generation.context_types import AssembledContext, ContextConfig
 from tickwright.systems.generation.graph import Pipeline
 from tickwright.systems.generation.nodes import Node
-from tickwright.systems.generation.provider import Usage
+from tickwright.systems.generation.provider import NO_USAGE
 from tickwright.systems.generation.results import PipelineResult, RunStatus, Status, StepResult, StreamChunk
 from tickwright.systems.generation.split import parse_json
 
 if TYPE_CHECKING:
     from tickwright.systems.generation.attempt import Attempt
     from tickwright.systems.generation.gather import Gathered
+    from tickwright.systems.generation.limiter import ModelLimiter
 
 __all__ = ["Run", "Step"]
-
-_NO_USAGE = Usage()
 
 
 class Step:
@@ -32,6 +30,7 @@ class Step:
         branch: number of the branch, -1 for a step itself.
         missing: steps (of a mapped step: branches) that have to end first.
         due_ms: a retry does not start before, world time.
+        slot: the limiter whose slot it holds, None if it holds none.
         branches: of a mapped step, in order.
     """
 
@@ -51,11 +50,11 @@ class Step:
         self.due_ms = 0
         self.started_ms = -1
         self.ended_ms = -1
-        self.usage = _NO_USAGE
+        self.usage = NO_USAGE
         self.text = StepText(node.id)
         self.branches: list[Step] | None = None
         self.attempt: Attempt | None = None
-        self.slot = False
+        self.slot: ModelLimiter | None = None
         self.fences: FenceSafe | None = None
         self.context: AssembledContext | None = None
         self._json: Any = None
@@ -150,7 +149,7 @@ class Run:
         self.started_ms = -1
         self.ended_ms = -1
         self.deadline_ms = -1
-        self.usage = _NO_USAGE
+        self.usage = NO_USAGE
         self.cost = 0.0
         self.holders = 0
         self.held_tokens = 0
@@ -178,7 +177,8 @@ class Run:
         """What handlers have set, later steps over earlier ones, in the order of the graph."""
         found: dict[str, Any] = {}
         for index in self.pipeline.order if self.steps else ():
-            found.update(self.steps[index].text.values or EMPTY)
+            if values := self.steps[index].text.values:
+                found.update(values)
         return found
 
     def result(self) -> PipelineResult:

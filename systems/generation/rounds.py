@@ -18,14 +18,15 @@ class Rounds:
 
     Attributes:
         room: how many answers may still be asked for in this tick.
-        woken: a step became ready, or a slot free, since `schedule` chose.
+        blocked: ready steps wait for a slot.
+        woken: a step became ready, or a slot for one free, since `schedule` chose.
     """
 
-    __slots__ = ("_events", "_told", "room", "woken")
+    __slots__ = ("_events", "_told", "blocked", "room", "woken")
 
     def __init__(self, world: World) -> None:
         self.room = 0
-        self.woken = False
+        self.blocked = self.woken = False
         self._events = world.events.register(Emitted)
         self._told = 0
 

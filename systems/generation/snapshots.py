@@ -114,6 +114,7 @@ def _load(
 
 def _place(board: Board, pipelines: Callable[[str], Pipeline | None], saved: list[SavedRun]) -> None:
     board.clear()
+    board.now_ms = board.world.now()
     for each in saved:
         pipeline = pipelines(each.pipeline)
         assert pipeline is not None  # `load` looked

@@ -24,7 +24,7 @@ __all__ = ["collect", "finish", "merge", "plan", "repeat", "schedule", "start", 
 
 def collect(board: ResMut[Board], rng: Res[Rng], emitted: EventReader[Emitted]) -> None:
     """Take in answers that have arrived, and events that people's steps wait for; cancel runs that were despawned."""
-    board.rounds.begin(board.settings.starts_per_tick)
+    board.begin_tick()
     board.look_after_open()
     if board.waiting:
         for each in emitted.read():

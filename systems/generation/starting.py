@@ -45,14 +45,13 @@ def end_late_runs(board: Board) -> None:
 
 def choose_steps(board: Board) -> None:
     """Choose ready steps within every limit, oldest first per model."""
-    board.rounds.woken = False
-    now = board.world.now()
+    board.rounds.woken = board.rounds.blocked = False
     for alias, queue in board.ready.items():
         if queue:
-            _choose(board, alias, queue, now)
+            _choose(board, alias, queue)
 
 
-def _choose(board: Board, alias: str, queue: deque[Step], now: int) -> None:
+def _choose(board: Board, alias: str, queue: deque[Step]) -> None:
     """Take what may start from one queue, within the starts that are left in this tick."""
     limiter = board.limiter(alias) if alias else None
     chosen, limit = board.chosen, board.settings.max_concurrency
@@ -66,16 +65,18 @@ def _choose(board: Board, alias: str, queue: deque[Step], now: int) -> None:
             chosen.append(queue.popleft())
             continue
         if board.active >= limit:
+            board.rounds.blocked = True
             break
         most = run.pipeline.definition.limits.max_concurrency
         if most is not None and run.active >= most:
             run.parked = deque() if run.parked is None else run.parked
             run.parked.append(queue.popleft())
             continue
-        if limiter.wait_ms(now) != 0:
+        if limiter.wait_ms(board.now_ms) != 0:
+            board.rounds.blocked = True
             break
         queue.popleft()
-        board.hold(step)
+        board.hold(step, limiter)
         chosen.append(step)
         board.rounds.room -= 1
 
@@ -85,8 +86,7 @@ def start_steps(board: Board) -> None:
     if not board.chosen:
         return
     chosen, board.chosen = board.chosen, []
-    dispatcher = board.world.get_resource(Dispatcher)  # type: ignore[type-abstract]
-    tasks = board.world.resource(Tasks)
+    dispatcher, tasks = board.dispatcher, board.app.tasks
     for step in chosen:
         if step.run.status.ended:
             board.release(step)
@@ -146,7 +146,7 @@ def _send(board: Board, attempt: Attempt, tasks: Tasks) -> None:
 def _prepare(board: Board, step: Step, dispatcher: Dispatcher | None) -> bool:
     """Make the prompt and show it to the before_step handlers; False if they cancelled the run."""
     run, node, text = step.run, step.node, step.text
-    step.started_ms = board.world.now()
+    step.started_ms = board.now_ms
     text.prompt = node.prompt.text if node.prompt.text is not None else node.prompt.render(partial(step_value, step))
     if node.kind is Kind.JUDGE:
         text.prompt = judge_prompt(text.prompt, [run.steps[dep].text.result for dep in node.deps])

@@ -9,6 +9,7 @@ from tickwright.systems.generation.attempt import Attempt
 from tickwright.systems.generation.chunks import FenceSafe
 from tickwright.systems.generation.nodes import Kind
 from tickwright.systems.generation.records import Step
+from tickwright.systems.generation.reports import report
 from tickwright.systems.generation.results import StreamChunk
 from tickwright.systems.generation.values import GenerationContext
 
@@ -85,7 +86,7 @@ def _deliver(board: Board, step: Step, piece: str) -> None:
         try:
             handler(piece, GenerationContext(board, step.run, step))
         except Exception as error:
-            board.report(step.run, f"chunk handler of step {step.node.id!r}", error)
+            report(step.run, f"chunk handler of step {step.node.id!r}", error)
     _send(board, step, piece, is_final=False)
 
 
