@@ -47,7 +47,7 @@ def view(world: World, cells: Cells, row: int, instance: int) -> FlowInstance:
     table = cells.table
     flow = table.flow
     config = None if cells.config[row] < 0 else flow.config_list[cells.config[row]]
-    paths = [node.path for node in flow.nodes]
+    nodes = flow.nodes
     context, user = table.started_with(instance)
     created = int(cells.created[row])
     return FlowInstance(
@@ -59,8 +59,8 @@ def view(world: World, cells: Cells, row: int, instance: int) -> FlowInstance:
         created_at=created,
         updated_at=int(cells.updated[row]),
         subject=world.symbols.text(int(cells.subject[row])),
-        configuration=tuple(paths[i] for i in sorted(config.active) if i) if config else (),
-        leaves=tuple(paths[i] for i in config.leaves) if config else (),
+        configuration=tuple(nodes[i].path for i in sorted(config.active) if i) if config else (),
+        leaves=tuple(nodes[i].path for i in config.leaves) if config else (),
         value=_value(flow, 0, config.active) if config else {},
         revision=int(cells.revision[row]),
         done=bool(config and config.done),

@@ -247,7 +247,7 @@ class CompiledFlow:
         node = self.nodes[index]
         if node.kind is StateType.PARALLEL:
             return all(self.is_done(c, active) for c in node.initial)
-        return any(c in active and self.nodes[c].kind is StateType.FINAL for c in node.children)
+        return any(self.nodes[c].parent == index and self.nodes[c].kind is StateType.FINAL for c in active)
 
     def domain(self, edge: Edge) -> int:
         """Return the innermost state that the transition leaves alone (SCXML's transition domain)."""
@@ -292,12 +292,13 @@ class CompiledFlow:
 
     def _open(self, entered: set[int], inside: set[int]) -> list[int]:
         everything = entered | inside
+        opened = {self.nodes[each].parent for each in everything}
         for index in sorted(everything):
             node = self.nodes[index]
             if node.kind is StateType.PARALLEL:  # one that stays may have been left in part
                 if missing := [c for c in node.initial if c not in everything]:
                     return missing
-            elif node.initial and not any(c in everything for c in node.children):
+            elif node.initial and index not in opened:
                 return list(node.initial)
         return []
 

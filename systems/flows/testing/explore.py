@@ -25,7 +25,8 @@ Draw = Callable[["SearchStrategy[Any]"], Any]
 
 _WAITS_MS = (3, 10, 40, 0)
 _STOPS = 11  # a script goes on eleven times in twelve
-_RUN_CHECKS = 3  # one example in so many is held against the invariants of whole runs
+_RUN_CHECKS = 3  # one example in so many is held against the invariants of whole runs,
+_MANY = 500  # and one in twice, three times as many for every so many states: some of them register the flow anew
 _STRANGE = ("no_such_action", "", "done.state.anything", "after.0.anything")
 
 
@@ -85,7 +86,8 @@ def explore(
                     break
                 _do(run, _draw_step(run, draw), checks)
             # They do the script a dozen times again; one that is alone is being shrunk.
-            if draw(st.integers(0, _RUN_CHECKS - 1)) == 0 or len(checks) == 1:
+            seldom = _RUN_CHECKS * (1 + len(subject.structure.states) // _MANY)
+            if draw(st.integers(0, seldom - 1)) == 0 or len(checks) == 1:
                 check_run(run, checks)
         finally:
             if coverage is not None:

@@ -173,11 +173,11 @@ class FlowRun:
         if cells.config_at[row] < 0:
             return Seen(found, Shape(frozenset(), found.context))
         image = table.image(cells, row, number)
-        paths = [node.path for node in table.flow.nodes]
-        active = frozenset(paths[index] for index in image.config.active)
-        memory = {paths[index]: tuple(paths[each] for each in states) for index, states in image.memory.items()}
+        nodes = table.flow.nodes
+        active = frozenset(nodes[index].path for index in image.config.active)
+        memory = {nodes[at].path: tuple(nodes[each].path for each in states) for at, states in image.memory.items()}
         waiting = () if image.config.done else table.timers_of(cells, row, number, self.app.world.now())
-        timers = {(paths[node], position): at for at, node, position in waiting}
+        timers = {(nodes[node].path, position): at for at, node, position in waiting}
         return Seen(found, Shape(active, image.context, memory, timers, image.delayed))
 
     # -- doing --------------------------------------------------------------------------------------------

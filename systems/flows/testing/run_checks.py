@@ -221,8 +221,9 @@ def queries_partition(run: FlowRun) -> Iterator[str]:
     active = list(flows.query(FlowFilter(definition=name, done=False)))
     if sorted(done + active) != ids:
         yield f"started {ids}, active {active}, done {done}"
+    seen_now = list(run.see().values())
     for path in run.subject.structure.states:
-        wanted = [seen.instance.id for seen in run.see().values() if path and path in seen.shape.active]
+        wanted = [seen.instance.id for seen in seen_now if path and path in seen.shape.active]
         found = list(flows.query(FlowFilter(definition=name, state=path))) if path else wanted
         if sorted(found) != sorted(wanted):
             yield f"a query for `{path}` found {found}, and {wanted} are there"
@@ -262,7 +263,7 @@ def dump_and_restore(run: FlowRun) -> Iterator[str]:
 
 
 def _restored(run: FlowRun) -> Iterator[str]:
-    with run.runs.open() as one, FlowRun(run.subject) as two:
+    with run.runs.open() as one, run.runs.open() as two:
         for step in run.script:
             one.call(step)
         two.app.restore(one.app.snapshot())

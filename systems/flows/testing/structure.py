@@ -43,6 +43,8 @@ class Structure:
         self.definition = definition
         self.states: dict[str, StateDefinition] = {}
         self.ways: dict[str, dict[str, list[Way]]] = {}
+        self._below: dict[str, list[str]] = {}
+        self._children: dict[str, list[str]] = {}
         self._add("", definition)
         self.order = {path: number for number, path in enumerate(self.states)}
         self._by_id = {state.id: path for path, state in self.states.items() if state.id}
@@ -56,6 +58,9 @@ class Structure:
 
     def _add(self, path: str, state: StateDefinition) -> None:
         self.states[path] = state
+        self._below[path] = [f"{path}.{name}".lstrip(".") for name in state.states]
+        real = [name for name, child in state.states.items() if child.type is not StateType.HISTORY]
+        self._children[path] = [f"{path}.{name}".lstrip(".") for name in real]
         for name, child in state.states.items():
             self._add(f"{path}.{name}".lstrip("."), child)
 
@@ -76,11 +81,11 @@ class Structure:
 
     def children(self, path: str) -> list[str]:
         """Return the real children, history states left out."""
-        return [child for child in self.below(path) if self.states[child].type is not StateType.HISTORY]
+        return self._children[path]
 
     def below(self, path: str) -> list[str]:
         """Return all children, history states too."""
-        return [f"{path}.{name}".lstrip(".") for name in self.states[path].states]
+        return self._below[path]
 
     def leaves(self, active: Iterable[str]) -> list[str]:
         """Return the active states without active children, in document order."""
