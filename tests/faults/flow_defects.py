@@ -352,3 +352,31 @@ def a_timer_stamped_with_the_tick(patch: Patch) -> None:
         return original(self, cells, row, *args)
 
     around(patch, Stepper, "fire", fire)
+
+
+@defect("I25", "I2", "I12", "I4")
+def a_history_state_that_ignores_its_memory(patch: Patch) -> None:
+    around(
+        patch, CompiledFlow, "enter_set", lambda original, self, targets, inside, _: original(self, targets, inside, {})
+    )
+
+
+@defect("I8", "I21", "I2", "I4", "I12", "I14")
+def a_wrong_turn(patch: Patch) -> None:
+    """Leads to a state that nothing in the document leads to."""
+
+    def enter_set(original: Any, self: Any, targets: Any, *args: Any) -> Any:
+        turned = tuple(self.by_path["lost"] if each == self.by_path["d"] else each for each in targets)
+        return original(self, turned, *args)
+
+    around(patch, CompiledFlow, "enter_set", enter_set)
+
+
+@defect("I17")
+def an_instance_that_vanishes(patch: Patch) -> None:
+    def reject(original: Any, self: Any, cells: Any, row: int, instance: int, *args: Any) -> Any:
+        answer = original(self, cells, row, instance, *args)
+        self.store.world.despawn(instance)
+        return answer
+
+    around(patch, Stepper, "reject", reject)

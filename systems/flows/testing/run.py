@@ -160,8 +160,9 @@ class FlowRun:
         return [number for number, each in enumerate(self.ids) if each is not None]
 
     def see(self) -> dict[int, Seen]:
-        """Return every instance as it is now."""
-        return {number: self.look(self.ids[number]) for number in self.alive()}
+        """Return every instance as it is now; one that is gone without having been asked to is left out."""
+        there = ((number, self.ids[number]) for number in self.alive())
+        return {number: self.look(each) for number, each in there if self.flows.get(each or 0) is not None}
 
     def look(self, instance: int | None) -> Seen:
         """Return one instance, with its timers and what its history states remember."""

@@ -14,7 +14,7 @@ from tickwright.systems.flows.errors import FlowError
 from tickwright.systems.flows.results import GuardFailed, InvalidAction, InvalidState, Success
 from tickwright.systems.flows.structure import StateType
 from tickwright.systems.flows.testing.invariant import Invariant, invariant
-from tickwright.systems.flows.testing.run import Observation
+from tickwright.systems.flows.testing.run import Observation, Seen
 from tickwright.systems.flows.testing.structure import Structure
 from tickwright.systems.flows.testing.twin import Taken
 
@@ -26,6 +26,13 @@ _KINDS: dict[Any, str] = {Success: "success", GuardFailed: "guard_failed", Inval
 def _single(seen: Observation) -> Taken | None:
     """Return the one macrostep of a send, or None where there are several or none."""
     return seen.expected[0] if seen.step.do == "send" and len(seen.expected) == 1 else None
+
+
+def _both(seen: Observation) -> Iterator[tuple[int, Seen, Seen]]:
+    """Yield (number, before, after) of the instances that there were before and are after a step."""
+    for number, before in seen.before.items():
+        if number in seen.after:
+            yield number, before, seen.after[number]
 
 
 def _kind(answer: Any) -> str:
@@ -65,8 +72,7 @@ def result_determined(seen: Observation) -> Iterator[str]:
 def rejection_changes_nothing(seen: Observation) -> Iterator[str]:
     """What did not succeed leaves every instance bit-identical, and contexts are frozen through and through."""
     refused = seen.step.do == "send" and not isinstance(seen.answer, Success) and len(seen.expected) == 1
-    for number, before in seen.before.items():
-        after = seen.after[number]
+    for number, before, after in _both(seen):
         untouched = seen.step.do != "tick" and (number != seen.step.instance or refused or seen.step.do == "enqueue")
         if untouched and after != before:
             yield f"instance {number} changed though `{seen.step}` came to {seen.answer!r}: {_change(before, after)}"
@@ -137,14 +143,14 @@ def history_continuous(seen: Observation) -> Iterator[str]:
 @invariant("I7 final absorbs")
 def final_absorbs(seen: Observation) -> Iterator[str]:
     """A flow is done when its top state is final, and then nothing leaves it: every action is an InvalidAction."""
-    for number, before in seen.before.items():
+    for number, before, after in _both(seen):
         done = seen.subject.structure.is_done("", before.shape.active)
         if before.instance.done != done:
             yield f"instance {number} is in `{before.instance.current_state}`, and done is {before.instance.done}"
         if not done:
             continue
-        if seen.after[number] != before:
-            yield f"instance {number} was done and changed: {_change(before, seen.after[number])}"
+        if after != before:
+            yield f"instance {number} was done and changed: {_change(before, after)}"
         if seen.step.do == "send" and seen.step.instance == number and not isinstance(seen.answer, InvalidAction):
             yield f"instance {number} is done, and `{seen.step}` came to {seen.answer!r}"
 
@@ -161,8 +167,8 @@ def no_teleport(seen: Observation) -> Iterator[str]:
     for kind, path in seen.trace:
         if kind == "enter" and path not in reached and not any(a in reached for a in structure.ancestors(path)):
             yield f"`{path}` was entered by `{seen.step}`, and no transition taken leads there"
-    for number, before in seen.before.items():
-        moved = seen.after[number].shape.active != before.shape.active
+    for number, before, after in _both(seen):
+        moved = after.shape.active != before.shape.active
         if moved and not ways:
             yield f"instance {number} moved by `{seen.step}` without a transition"
 
@@ -338,7 +344,7 @@ def monotone(seen: Observation) -> Iterator[str]:
 def history_restored(seen: Observation) -> Iterator[str]:
     """Taking a transition to a history state restores what was recorded when its parent was left."""
     structure, taken = seen.subject.structure, _single(seen)
-    if taken is None or not isinstance(seen.answer, Success):
+    if taken is None or not isinstance(seen.answer, Success) or seen.step.instance not in seen.after:
         return
     sites = {way.site: way for way in structure.all_ways}
     took = [sites[where] for kind, where in seen.trace if kind == "take"]
@@ -354,6 +360,7 @@ def history_restored(seen: Observation) -> Iterator[str]:
 
 
 STEP_INVARIANTS: tuple[Invariant, ...] = (
+    instances_conserved,
     guards_pure,
     macrosteps_terminate,
     configuration_legal,
@@ -366,7 +373,6 @@ STEP_INVARIANTS: tuple[Invariant, ...] = (
     invalid_iff_unlisted,
     handlers_in_order,
     outbox_once,
-    instances_conserved,
     one_result_each,
     timers_on_time,
     statically_reachable,
