@@ -135,7 +135,7 @@ class GenerationManager:
             UnknownPipelineError, MissingInputError: as `start`.
             StepFailedError, RunCancelledError, RunTimeoutError: it ended without a result; `.partial` is what it did.
         """
-        signal = Signal()  # made here: it wakes the caller's event loop, which is not the ticks'
+        signal = Signal()
         run = await self._thread.run(lambda: self._begin(lambda: self.pipeline(pipeline_id), variables, signal))
         return await self._finished(run, signal)
 

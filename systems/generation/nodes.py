@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
@@ -37,6 +37,7 @@ class Node:
         ancestors: all nodes before it, in an order in which they can run.
         mapped: index of the node whose result is taken apart, -1 for a step that runs once.
         mapped_path: where the parts lie in that result.
+        asks: whether it asks a model.
     """
 
     index: int
@@ -63,11 +64,10 @@ class Node:
     check: Check | None = None
     separator: str = ""
     handler: Callable[..., Any] | None = None
+    asks: bool = field(init=False)
 
-    @property
-    def asks(self) -> bool:
-        """Whether it asks a model."""
-        return self.kind in (Kind.MODEL, Kind.JUDGE)
+    def __post_init__(self) -> None:
+        self.asks = self.kind in (Kind.MODEL, Kind.JUDGE)
 
 
 def order_nodes(nodes: Sequence[Node]) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import anyio
 
@@ -15,13 +16,13 @@ __all__ = ["Signal", "Waiters"]
 
 
 class Signal:
-    """Wakes one waiter, from the tick's thread, in whatever loop it was made."""
+    """Wakes one waiter, from the tick's thread, in whatever loop it waits."""
 
     __slots__ = ("_event", "_soon", "_woken", "leads")
 
     def __init__(self) -> None:
         self._event: anyio.Event | None = None
-        self._soon = soon_caller()
+        self._soon: Callable[[Callable[[], Any]], object] | None = None
         self._woken = False
         self.leads = False
 
@@ -29,10 +30,13 @@ class Signal:
         """Let the waiter look again; one who ticks does so after each tick."""
         if self.leads:
             return
-        try:
-            self._soon(self.set)
-        except RuntimeError:  # the waiter's loop has ended
-            pass
+        self._woken = True
+        soon = self._soon
+        if soon is not None:  # it waits, or is about to
+            try:
+                soon(self.set)
+            except RuntimeError:  # the waiter's loop has ended
+                pass
 
     def set(self) -> None:
         """Do as `wake` does, on the waiter's own loop."""
@@ -42,12 +46,12 @@ class Signal:
 
     async def wait(self) -> None:
         """Wait until woken."""
-        if not self._woken:
-            self._event = anyio.Event()
-            try:
+        self._event, self._soon = anyio.Event(), soon_caller()
+        try:
+            if not self._woken:  # looked at after `wake` can see that somebody waits: none of its calls is missed
                 await self._event.wait()
-            finally:
-                self._event = None
+        finally:
+            self._event = self._soon = None
         self._woken = False
 
 
