@@ -37,6 +37,13 @@ def repeat(request: Request) -> Delta:
     return Delta(request.prompt, Usage(len(request.prompt), 1), "stop")
 
 
+class Quick:
+    """Async, and awaits nothing."""
+
+    async def stream(self, request: Request) -> AsyncIterator[Delta]:
+        yield repeat(request)
+
+
 def listen(app: App) -> list[tuple[str, str]]:
     """Return the list that (event, step) is appended to as handlers hear of it."""
     heard: list[tuple[str, str]] = []
@@ -69,7 +76,7 @@ def test_immediate_answers_among_delayed_ones_give_the_same_results(
     steps: list[dict[str, Any]], data: st.DataObject, backend: str
 ) -> None:
     delays = data.draw(st.lists(st.sampled_from([0.0, 1.0, 3.0]), min_size=len(steps), max_size=len(steps)))
-    models = data.draw(st.lists(st.sampled_from(["default", "m1"]), min_size=len(steps), max_size=len(steps)))
+    models = data.draw(st.lists(st.sampled_from(["default", "m1", "m2"]), min_size=len(steps), max_size=len(steps)))
     caching = data.draw(st.booleans())
     concurrency = data.draw(st.integers(1, 4))
     steps = [{**step, "model": model, "cache": caching} for step, model in zip(steps, models, strict=True)]
@@ -82,8 +89,8 @@ def test_immediate_answers_among_delayed_ones_give_the_same_results(
     async def main(*answering: Any) -> tuple[PipelineResult, list[Any]]:
         return await run_once(*answering, definition=definition, settings=Settings(max_concurrency=concurrency))
 
-    mixed, heard = virtually(backend, lambda: main(Model(delay_s=delay), repeat))
-    delayed, _ = virtually(backend, lambda: main(Model(delay_s=delay), Model()))
+    mixed, heard = virtually(backend, lambda: main(Model(delay_s=delay), repeat, Quick()))
+    delayed, _ = virtually(backend, lambda: main(Model(delay_s=delay), Model(), Model()))
     assert plain(mixed) == plain(delayed)
     wanted = answers(steps)
     assert {name: mixed.steps[name].result for name in wanted} == wanted
@@ -99,17 +106,18 @@ def test_immediate_answers_among_delayed_ones_give_the_same_results(
     assert heard[-1] == ("finished", "")
 
 
-@given(st.lists(st.booleans(), min_size=1, max_size=6), BACKENDS)
-def test_handlers_hear_of_a_chain_in_the_same_order_whoever_answers(immediate: list[bool], backend: str) -> None:
+@given(st.lists(st.sampled_from(["default", "m1", "m2"]), min_size=1, max_size=6), BACKENDS)
+def test_handlers_hear_of_a_chain_in_the_same_order_whoever_answers(models: list[str], backend: str) -> None:
     steps = [
-        {"id": f"s{i}", "prompt": f"${{s{i - 1}.result}}." if i else "go", "model": "m1" if each else "default"}
-        for i, each in enumerate(immediate)
+        {"id": f"s{i}", "prompt": f"${{s{i - 1}.result}}." if i else "go", "model": model}
+        for i, model in enumerate(models)
     ]
 
-    async def main(*models: Any) -> list[Any]:
-        return (await run_once(*models, definition=chain(*steps)))[1]
+    async def main(*answering: Any) -> list[Any]:
+        return (await run_once(*answering, definition=chain(*steps)))[1]
 
-    assert virtually(backend, lambda: main(Model(), repeat)) == virtually(backend, lambda: main(Model(), Model()))
+    delayed = virtually(backend, lambda: main(Model(), Model(), Model()))
+    assert virtually(backend, lambda: main(Model(), repeat, Quick())) == delayed
 
 
 def test_a_chain_of_plain_functions_ends_in_the_tick_it_begins_in() -> None:
@@ -383,10 +391,6 @@ def test_a_provider_may_ask_another_model_of_the_same_app(backend: str, by_hand:
 
 
 def test_on_asyncio_an_async_answer_that_awaits_nothing_ends_in_the_same_tick() -> None:
-    class Quick:
-        async def stream(self, request: Request) -> AsyncIterator[Delta]:
-            yield repeat(request)
-
     async def main() -> tuple[int, int, int]:
         async with make_app(Quick()) as app:
             steps = [{"id": f"s{i}", "prompt": f"${{s{i - 1}.result}}." if i else "go"} for i in range(10)]
