@@ -123,7 +123,8 @@ class DenseStep:
         parts = parts_of(edge.checks)
         plan = flow.plan(config, [edge], {}) if edge.targets else None
         alone = len(groups[0]) == 1 or not edge.checks
-        if plan is None or parts is None or not alone or self._calls(edge, plan):
+        still = plan is None or (self.clocked and not plan.entered)  # entering anew would wind the clock
+        if plan is None or still or parts is None or not alone or self._calls(edge, plan):
             self.kind[at] = _SCALAR
             return
         self.kind[at] = _GUARDED if parts else _PLAIN

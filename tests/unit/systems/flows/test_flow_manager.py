@@ -345,6 +345,17 @@ def test_timers_that_start_each_other_at_once_do_not_hang_a_tick(app, flows):
     assert flows.get(it).revision == 1000
 
 
+def test_a_batch_that_stays_where_it_is_does_not_wind_its_timers_anew(app, flows):
+    stays = {"target": "a", "reenter": False}
+    flows.register({"id": "f", "initial": "a", "states": {"a": {"on": {"go": stays}, "after": {"50": "b"}}, "b": {}}})
+    ids = flows.start_batch("f", 100)
+    before = flows.get(int(ids[0])).timers
+    flows.send_batch(ids, "go")
+    app.update()
+    found = flows.get(int(ids[0]))
+    assert (found.revision, found.timers) == (1, before)
+
+
 def test_a_timer_fires_at_its_own_deadline_however_long_the_tick(app, flows):
     flows.register(simple(a={"after": {"7": "b"}}, b={"after": {"8": "c"}}, c={}))
     it = flows.start("s")
