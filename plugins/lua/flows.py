@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -85,9 +86,11 @@ class FlowDoors(Doors):
             "flow_context": lambda token: self.write(self._ctx(token).context()),
             "flow_set": self._set,
             "flow_emit": self._emit,
-            "flow_send": lambda token, instance, action, data: self._ctx(token).send(
-                _id(instance), text(action), decode_json(data)
-            ),
+            "flow_instance": lambda token: str(self._ctx(token).instance()).encode(),
+            "flow_params": lambda token: self.write(self._ctx(token).params()),
+            "flow_matches": lambda token, state: bool(self._ctx(token).matches(text(state))),
+            "flow_cancel": lambda token, label: self._ctx(token).cancel(text(label)),
+            "flow_send": self._send,
             "flow_raise": lambda token, action, data: self._ctx(token).raise_(text(action), decode_json(data)),
         }  # fmt: skip
 
@@ -119,6 +122,15 @@ class FlowDoors(Doors):
         ctx = self._ctx(token)
         self.plugin.count_emit()
         ctx.emit(text(event), decode_json(payload))
+
+    def _send(self, token: Any, instance: Any, action: Any, data: Any, opts: Any) -> None:
+        options = self.options(opts, "opts", ("delay", "label"))
+        delay = options.get("delay", 0)
+        if isinstance(delay, bool) or not isinstance(delay, int | float) or not 0 <= delay < math.inf:
+            raise PluginValueError(f"{delay!r} is no delay", expected="seconds")
+        to = -1 if text(instance) == "-1" else _id(instance)  # an instance that is being started has no other id yet
+        label = str(options.get("label", ""))
+        self._ctx(token).send(to, text(action), decode_json(data), delay_s=float(delay), label=label)
 
     def _log(self, token: Any, level: Any, message: Any) -> None:
         self._ctx(token).log(text(level), text(message))
@@ -182,9 +194,10 @@ class FlowDoors(Doors):
             raise PluginValueError(f"the filter is wrong: {error}", expected=", ".join(_FILTER)) from None
         return self.write([str(int(each)) for each in self.manager.query(wanted).ids])
 
-    def can(self, instance: bytes, action: bytes) -> bool:
+    def can(self, instance: bytes, action: bytes, data: Any, opts: Any) -> bool:
         """Return whether the action would be taken now."""
-        return bool(self.manager.can(_id(instance), text(action)))
+        options = self.options(opts, "opts", ("user",))
+        return bool(self.manager.can(_id(instance), text(action), decode_json(data), **options))
 
 
 def _id(instance: Any) -> int:
@@ -207,7 +220,15 @@ def _result(result: Any) -> dict[str, Any]:
 
 def _instance(instance: Any) -> dict[str, Any]:
     history = [
-        {"from": each.from_, "to": each.to, "action": each.action, "timestamp": each.timestamp, "data": each.data}
+        {
+            "from": each.from_,
+            "to": each.to,
+            "action": each.action,
+            "timestamp": each.timestamp,
+            "data": each.data,
+            "user": each.user,
+            "revision": each.revision,
+        }
         for each in instance.history
     ]
     return {
@@ -219,6 +240,10 @@ def _instance(instance: Any) -> dict[str, Any]:
         "createdAt": instance.created_at,
         "updatedAt": instance.updated_at,
         "subject": instance.subject,
+        "configuration": list(instance.configuration),
+        "leaves": list(instance.leaves),
+        "value": instance.value,
         "done": instance.done,
         "revision": instance.revision,
+        "definitionVersion": instance.definition_version,
     }

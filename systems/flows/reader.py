@@ -173,7 +173,7 @@ def _text(value: Any, path: str) -> str:
 
 
 def _tags(value: Any, path: str) -> tuple[str, ...]:
-    many = (value,) if isinstance(value, str) else value
+    many = () if _nothing(value) else (value,) if isinstance(value, str) else value
     if isinstance(many, list | tuple) and all(isinstance(each, str) for each in many):
         return tuple(many)
     raise _wrong(f"{value!r} are no tags", path, "a text, or a list of them")
@@ -186,7 +186,7 @@ def _name(value: Any, path: str) -> str:
 
 
 def _targets(value: Any, path: str) -> tuple[str, ...]:
-    if value is None:
+    if _nothing(value):
         return ()
     many = (value,) if isinstance(value, str) else value
     if isinstance(many, list | tuple) and all(isinstance(each, str) and each for each in many):
@@ -220,8 +220,13 @@ def _after(value: Any, path: str) -> dict[str, tuple[TransitionDefinition, ...]]
     return out
 
 
+def _nothing(value: Any) -> bool:
+    """Return whether a list is left out, or is the empty table of a language that cannot tell lists from objects."""
+    return value is None or (isinstance(value, Mapping) and not value)
+
+
 def _handlers(value: Any, path: str) -> tuple[HandlerRef, ...]:
-    if value is None:
+    if _nothing(value):
         return ()
     many = value if isinstance(value, list | tuple) else (value,)
     return tuple(_handler(each, f"{path}[{i}]" if len(many) > 1 else path) for i, each in enumerate(many))

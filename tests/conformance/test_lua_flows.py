@@ -10,7 +10,7 @@ import pytest
 
 from tickwright.ecs_core import App, ManualClock
 from tickwright.plugins.lua import LuaPlugins, PluginHost, PluginLoadError, PluginRuntimeError
-from tickwright.systems.flows import FlowError, FlowManager, FlowsPlugin
+from tickwright.systems.flows import FlowError, FlowManager, FlowsPlugin, Success
 from tickwright.systems.hooks import HooksPlugin
 
 SOURCE = """
@@ -73,6 +73,50 @@ def test_a_queued_action_is_taken_in_the_tick(app: App) -> None:
     assert host.call("door", "open_doors") == []
     app.update()
     assert host.call("door", "open_doors") == [door]
+
+
+HANDLED = """
+local M = {}
+local c
+function M.init(ctx) c = ctx end
+function M.remind(f, e)
+    local by = f:params().by
+    f:send(f:instance(), "late", { by = by }, { delay = 0.05, label = "late" })
+    f:send(f:instance(), "never", nil, { delay = 0.05, label = "never" })
+    f:cancel("never")
+end
+function M.isOpen(f, e) return f:matches("open") and f:matches("open.first") and not f:matches("open.second"), "not open" end
+function M.isAnn(f, e) return f:currentUser() == "ann" and e.n == 1, "not ann" end
+function M.define() return { id = "letter", initial = "open", states = {
+  open = { initial = "first", enter = { { type = "remind", params = { by = "post" } } },
+    on = { look = { guard = "isOpen", actions = {} }, sign = { target = "signed", guard = "isAnn" }, late = "missed", never = "signed" },
+    states = { first = {}, second = {} } },
+  missed = { type = "final" }, signed = { type = "final" } } } end
+function M.get(id) return c.flows:get(id) end
+function M.can(id, n, user) return c.flows:can(id, "sign", { n = n }, { user = user }) end
+return M
+"""
+
+
+@pytest.mark.parametrize("engine", ["lua54", "luajit"])
+def test_handlers_send_to_themselves_later_and_read_their_parameters(engine: str, tmp_path: Path) -> None:
+    (tmp_path / "letter.luau").write_text(f"--!engine {engine}\n{HANDLED}")
+    with App(clock=ManualClock(start_ms=0, step_ms=30)) as app:
+        app.add_plugins(HooksPlugin(), FlowsPlugin(), LuaPlugins(tmp_path / "letter.luau"))
+        flows, host = app.world.resource(FlowManager), app.world.resource(PluginHost)
+        letter = str(flows.start("letter"))
+        found = host.call("letter", "get", letter)
+        assert (found["configuration"], found["leaves"], found["value"]) == (
+            ["open", "open.first"], ["open.first"], {"open": "first"},
+        )  # fmt: skip
+        assert flows.send(letter, "look") == Success("open.first")
+        assert [host.call("letter", "can", letter, n, user) for n, user in ((1, "ann"), (2, "ann"), (1, "bob"))] == [
+            True, False, False,
+        ]  # fmt: skip
+        for _ in range(3):
+            app.update()
+        last = flows.history(letter)[-1]
+        assert (last.to, last.action, last.data) == ("missed", "late", {"by": "post"})
 
 
 def test_a_handler_that_raises_leaves_the_flow_as_it_was(app: App) -> None:

@@ -204,7 +204,7 @@ function fake.ctx(settings)
     return with_world(ctx, settings or {})
 end
 
--- A flow's ctx: settings are state, context, subject, user, now.
+-- A flow's ctx: settings are state, context, subject, user, now, instance, params.
 function fake.flow(settings)
     settings = settings or {}
     local ctx = recorder(settings)
@@ -214,6 +214,12 @@ function fake.flow(settings)
     function ctx:setContext(key, value) self.values[key] = value end
     function ctx:subject() return settings.subject or "" end
     function ctx:currentUser() return settings.user or "" end
+    function ctx:instance() return settings.instance or "1" end
+    function ctx:params() return settings.params or {} end
+    function ctx:matches(state)
+        local current = settings.state or ""
+        return current == state or K.raw.sub(current, 1, #state + 1) == state .. "."
+    end
     return ctx
 end
 

@@ -47,6 +47,10 @@ getter(flow, "subject", "flow_subject")
 getter(flow, "currentUser", "flow_user")
 getter(flow, "now", "flow_now")
 getter(flow, "log", "flow_log", "level", "message")
+getter(flow, "instance", "flow_instance")
+getter(flow, "params", "flow_params")
+getter(flow, "matches", "flow_matches", "state")
+getter(flow, "cancel", "flow_cancel", "label")
 
 local flow_context, flow_set, flow_emit = door("flow_context"), door("flow_set"), door("flow_emit")
 local flow_send, flow_raise = door("flow_send"), door("flow_raise")
@@ -79,10 +83,11 @@ function flow:emit(event, payload)
     return flow_emit(token, want(event, "string", "the event of ctx:emit"), encode(payload, "payload"))
 end
 
-function flow:send(instance, action, data)
+function flow:send(instance, action, data, opts)
     local token = token_of(self, "send")
     want(instance, "string", "the instance of ctx:send")
-    return flow_send(token, instance, want(action, "string", "the action of ctx:send"), encode(data, "data"))
+    want(action, "string", "the action of ctx:send")
+    return flow_send(token, instance, action, encode(data, "data"), encode(opts, "opts"))
 end
 
 function flow:raise(action, data)
@@ -142,9 +147,10 @@ function flows:query(filter)
     return query(encode(filter, "filter"))
 end
 
-function flows:can(instance, action)
+function flows:can(instance, action, data, opts)
     want(instance, "string", "the instance id of ctx.flows:can")
-    return can(instance, want(action, "string", "the action of ctx.flows:can"))
+    want(action, "string", "the action of ctx.flows:can")
+    return can(instance, action, encode(data, "data"), encode(opts, "opts"))
 end
 
 K.methods.flows = K.object("ctx.flows", flows)

@@ -107,6 +107,12 @@ def test_the_schema_takes_every_short_form_and_what_is_written():
             validator.validate(wrong)
 
 
+def test_an_empty_table_stands_for_an_empty_list():
+    state = {"on": {"go": {"target": {}, "actions": {}}}, "enter": {}, "exit": {}, "tags": {}, "always": {}}
+    plain = {"id": "f", "initial": "a", "states": {"a": {"on": {"go": {}}}}}
+    assert read_definition({"id": "f", "initial": "a", "states": {"a": state}}) == read_definition(plain)
+
+
 def test_the_hash_follows_what_the_definition_says():
     one = read_definition(flat(a={"on": {"go": "b"}}, b={}))
     assert one.content_hash == read_definition(to_json(one)).content_hash
