@@ -44,18 +44,22 @@ def end_late_runs(board: Board) -> None:
 
 
 def choose_steps(board: Board) -> None:
-    """Choose ready steps within every limit, oldest first per model."""
-    board.rounds.woken = board.rounds.blocked = False
-    for alias, queue in board.ready.items():
-        if queue:
-            _choose(board, alias, queue)
+    """Choose ready steps within every limit, oldest first per model; models share what starts a tick has left."""
+    rounds = board.rounds
+    rounds.woken = rounds.blocked = False
+    queues = [each for each in board.ready.items() if each[1]]
+    for number, (alias, queue) in enumerate(queues):
+        _choose(board, alias, queue, -(-rounds.room // (len(queues) - number)))
+    if len(queues) > 1 and rounds.room > 0:
+        for alias, queue in queues:
+            _choose(board, alias, queue, rounds.room)
 
 
-def _choose(board: Board, alias: str, queue: deque[Step]) -> None:
-    """Take what may start from one queue, within the starts that are left in this tick."""
+def _choose(board: Board, alias: str, queue: deque[Step], room: int) -> None:
+    """Take what may start from one queue, as many as there is room for."""
     limiter = board.limiter(alias) if alias else None
     chosen, limit = board.chosen, board.settings.max_concurrency
-    while queue and board.rounds.room > 0:
+    while queue and room > 0:
         step = queue[0]
         run = step.run
         if run.status.ended or step.status is not Status.READY:
@@ -79,6 +83,7 @@ def _choose(board: Board, alias: str, queue: deque[Step]) -> None:
         board.hold(step, limiter)
         chosen.append(step)
         board.rounds.room -= 1
+        room -= 1
 
 
 def start_steps(board: Board) -> None:

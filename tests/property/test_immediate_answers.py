@@ -188,6 +188,24 @@ def test_starts_per_tick_bound_a_tick_and_runs_take_turns(runs: int, length: int
         assert max(counts) - min(counts) <= 1
 
 
+@given(st.integers(2, 6), st.integers(1, 3), st.booleans())
+def test_no_model_waits_for_another_models_queue(most: int, length: int, first: bool) -> None:
+    with make_app(repeat, repeat, settings=Settings(starts_per_tick=most)) as app:
+        for name, model in (("many", "default"), ("one", "m1")):
+            steps = [{"id": f"s{i}", "prompt": "x", "depends_on": [f"s{i - 1}"] if i else [], "model": model}
+                     for i in range(length)]  # fmt: skip
+            manager(app).register({**chain(*steps), "id": name})
+        names = ["many"] * 40
+        names.insert(0 if first else 40, "one")
+        runs = [manager(app).start(name) for name in names]
+        for _ in range(length + 1):
+            app.update()
+        over = [manager(app).is_over(run) for run in runs]
+        assert over[names.index("one")]
+        assert not all(over)
+        app.wait_until(lambda: all(manager(app).is_over(run) for run in runs))
+
+
 def test_settle_and_wait_until_see_what_no_task_announces() -> None:
     for wait in (lambda app, run: app.settle(), lambda app, run: app.wait_until(lambda: manager(app).is_over(run))):
         with make_app(repeat, settings=Settings(starts_per_tick=1)) as app:
