@@ -46,7 +46,8 @@ except FlowImportError as error:
 # stateDiagram-v2
 #     [*] --> counting
 #     counting : counting
-#     counting --> full : add
 #     full : full
 #     full --> [*]
+#     counting --> counting : add [n < 2] (stays)
+#     counting --> full : add
 # `invoke` has no counterpart here (states.a.invoke). Start the work from an action and send its result back
