@@ -68,8 +68,8 @@ def test_the_budget_holds_a_recount_agrees_and_every_drop_has_a_reason(case, use
         return len(COUNTER.encode(text, encoding=encoding))
 
     fixed = tokens(config.system or "") + tokens(user)
-    free = window - 4 * (len(config.sources) + 2) if window else config.max_tokens
-    if fixed > max(0, min(config.max_tokens, free)):
+    free = max(0, window - 4 * (len(config.sources) + 2)) if window else config.max_tokens
+    if fixed > min(config.max_tokens, free):
         with pytest.raises(ContextOverflowError, match=r"system|user_message"):
             fitted(config, answers, user, encoding=encoding, window=window)
         return
