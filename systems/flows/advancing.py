@@ -115,7 +115,7 @@ class Advancer:
 
     def _take_place(self, ticket: Ticket, at: int) -> None:
         instance = int(ticket.ids[at])
-        result = self._try((instance, ticket.action(at), None, ticket.user))
+        result = self._try((instance, self.store.action_of(ticket, at), None, ticket.user))
         found = self.store.find(instance)
         ticket.note(at, result, found[0].revision_at[found[1]] if found else 0)
 
@@ -134,7 +134,7 @@ class Advancer:
                 self._clear_delayed(cells.table)
             for at in np.sort(np.concatenate(rest)).tolist() if rest else ():
                 self._take_place(ticket, at)
-        ticket.done = True
+        ticket.finish()
         self.store.audit.append_batch(ticket, self.store.world.now())
         if self.store.listened:
             self._tell(ticket)
@@ -144,10 +144,10 @@ class Advancer:
         if ticket.taken is None and not self.store.locked:
             return None
         left = np.ones(len(ticket), np.bool_) if ticket.taken is None else ~ticket.taken
-        for at in np.flatnonzero(left & np.isin(ticket.ids, list(self.store.locked))).tolist():
-            left[at] = False
-            later.append((int(ticket.ids[at]), ticket.action(at), None, ticket.user))
-        return np.flatnonzero(left)
+        locked = left & np.isin(ticket.ids, list(self.store.locked))
+        if locked.any():
+            later.append(ticket.put_off(np.flatnonzero(locked)))
+        return np.flatnonzero(left & ~locked)
 
     def _take_block(
         self, ticket: Ticket, places: Where, rest: list[NDArray[np.int64]], touched: dict[int, Cells]

@@ -78,7 +78,7 @@ def flows_section(store: FlowStore) -> Section:
 
 
 def _save(store: FlowStore) -> bytes:
-    queue = [_queued(each) for each in store.queue]
+    queue = [_queued(store, each) for each in store.queue]
     answers = [
         (instance, key, type(result).__name__, msgspec.to_builtins(result))
         for (instance, key), result in store.answers.items()
@@ -86,7 +86,7 @@ def _save(store: FlowStore) -> bytes:
     return msgspec.msgpack.encode(Saved([_saved(table) for table in store.tables], queue, answers))
 
 
-def _queued(queued: Queued | Ticket) -> tuple[Any, Any, Any, str]:
+def _queued(store: FlowStore, queued: Queued | Ticket) -> tuple[Any, Any, Any, str]:
     """Return a queued action, or a queued batch without those of its actions that were taken already."""
     if not isinstance(queued, Ticket):
         return queued
@@ -94,7 +94,7 @@ def _queued(queued: Queued | Ticket) -> tuple[Any, Any, Any, str]:
     one = isinstance(queued.actions, str)
     return (
         _column(queued.ids[left]),
-        queued.actions if one else [queued.action(at) for at in left.tolist()],
+        queued.actions if one else [store.action_of(queued, at) for at in left.tolist()],
         None,
         queued.user,
     )

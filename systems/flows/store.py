@@ -167,6 +167,13 @@ class FlowStore:
         except UnknownInstanceError:
             return None
 
+    def action_of(self, ticket: Ticket, at: int) -> str:
+        """Return the action of a place in a ticket; a number is one of its instance's flow."""
+        if isinstance(ticket.actions, str):
+            return ticket.actions
+        found = self.find(int(ticket.ids[at]))
+        return ticket.action(at, found[0].table.flow.actions if found is not None else ())
+
     def cells_in(self, archetype: int) -> Cells | None:
         """Return the columns of flow instances in one of the world's tables, None if it has none."""
         kinds = self.world.tables[archetype].by_kind

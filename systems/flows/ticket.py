@@ -29,7 +29,7 @@ class Ticket:
     Attributes:
         ids: int64 (N,).
         actions: one action for all, or one per id: texts, or numbers of `flows.action_codes`.
-        done: whether the tick has come by.
+        done: whether every action was taken; those of an instance that is locked wait for a later tick.
         reasons: the full result of actions that took the scalar step, by place.
     """
 
@@ -40,6 +40,8 @@ class Ticket:
         self.done = False
         self.reasons: dict[int, TransitionResult | Exception] = {}
         self.taken: NDArray[np.bool_] | None = None
+        self._waiting = 0
+        self._whole: tuple[Ticket, NDArray[np.int64]] | None = None
         self._revisions: dict[int, int] = {}
         self._chunks: list[tuple[_Places, Chunk]] = []
         self._columns: dict[str, NDArray[Any]] | None = None
@@ -72,15 +74,21 @@ class Ticket:
             self._columns = made
         return made
 
-    def action(self, index: int) -> str:
-        """Return the action of the i-th id; a number that names none of its flow's actions as text."""
+    def action(self, index: int, names: Sequence[str] | None = None) -> str:
+        """Return the action of the i-th id; a number that names none of its flow's actions as text.
+
+        Args:
+            index: the place.
+            names: the flow's actions; those of the flow that it was stepped by, if left out.
+        """
         if isinstance(self.actions, str):
             return self.actions
         given = self.actions[index]
         if isinstance(given, str):
             return given
-        found = self._find(index)
-        names = found[0].dense.flow.actions if found is not None else []
+        if names is None:
+            found = self._find(index)
+            names = found[0].dense.flow.actions if found is not None else ()
         return names[given] if 0 <= given < len(names) else str(given)
 
     def result(self, index: int) -> TransitionResult | Exception | None:
@@ -140,6 +148,34 @@ class Ticket:
     def add(self, places: _Places, chunk: Chunk) -> None:
         """Keep what a block came to."""
         self._chunks.append((places, chunk))
+
+    def put_off(self, places: NDArray[np.int64]) -> Ticket:
+        """Return a ticket of some places, for a later tick; their results come here when it is done."""
+        actions = self.actions
+        if isinstance(actions, np.ndarray):
+            actions = actions[places]
+        elif not isinstance(actions, str):
+            actions = [actions[at] for at in places.tolist()]
+        part = Ticket(self.ids[places], actions, self.user)
+        part._whole = (self, places)
+        self._waiting += 1
+        return part
+
+    def finish(self) -> None:
+        """Note that all places were taken but those that were put off."""
+        if self._waiting:
+            return
+        self.done = True
+        if self._whole is None:
+            return
+        whole, places = self._whole
+        revisions = self.columns["revision"].tolist()
+        for index, at in enumerate(places.tolist()):
+            result = self.result(index)
+            assert result is not None
+            whole.note(at, result, revisions[index])
+        whole._waiting -= 1
+        whole.finish()
 
     def take(self, index: int) -> None:
         """Note that an action was stepped before its tick."""

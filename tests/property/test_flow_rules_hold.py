@@ -83,8 +83,9 @@ def schedules(draw) -> list[list[str]]:
     schedules(),
     st.lists(st.integers(-1, 5), min_size=5, max_size=5),
     st.lists(st.sampled_from([0, 5, 30]), min_size=5, max_size=5),
+    st.booleans(),
 )
-def test_bulk_equals_scalar_over_made_up_definitions_and_schedules(document, schedule, numbers, waits):
+def test_bulk_equals_scalar_over_made_up_definitions_and_schedules(document, schedule, numbers, waits, by_number):
     with app() as one, app() as two:
         bulk, loop = (each.world.resource(FlowManager) for each in (one, two))
         for flows in (bulk, loop):
@@ -92,7 +93,9 @@ def test_bulk_equals_scalar_over_made_up_definitions_and_schedules(document, sch
         ids = bulk.start_batch("made_up", 5, n=np.array(numbers), user="ann")
         single = [loop.start("made_up", {"n": number}, user="ann") for number in numbers]
         for actions, wait in zip(schedule, waits, strict=False):
-            bulk.send_batch(ids, actions, user="ann")
+            codes = bulk.action_codes("made_up")
+            coded = by_number and all(action in codes for action in actions)
+            bulk.send_batch(ids, np.array([codes[each] for each in actions]) if coded else actions, user="ann")
             for instance, action in zip(single, actions, strict=True):
                 loop.enqueue(instance, action, user="ann")
             one.update(wait / 1000)

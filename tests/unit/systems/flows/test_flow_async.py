@@ -1,6 +1,7 @@
 """`send_async`: commit at the end, locks, timeouts, rollback; on asyncio and trio."""
 
 import anyio
+import numpy as np
 import pytest
 
 from tickwright.ecs_core import App, ManualClock, Tasks
@@ -144,6 +145,25 @@ async def test_the_instance_is_locked_and_others_wait_in_order(work):
     assert order[0] == ("first", Success("busy"))
     assert [each.action for each in work.flows.history(work.it)] == ["go", "go"]
     assert work.flows.audit[-1].action in ("fly", "stop")
+
+
+@pytest.mark.parametrize("drained", [False, True])
+async def test_a_batch_is_done_when_the_locked_instance_has_taken_its_action(work, drained):
+    other = work.flows.start("work")
+    async with anyio.create_task_group() as group:
+        group.start_soon(work.flows.send_async, work.it, "go")
+        await anyio.wait_all_tasks_blocked()
+        numbers = np.array([work.flows.action_codes("work")["stop"]] * 2)
+        ticket = work.flows.send_batch([work.it, other], numbers)
+        work.app.update()
+        assert (ticket.done, ticket.result(0), ticket.result(1)) == (False, None, Success("over"))
+        work.gate.set()
+    if drained:
+        assert work.flows.send(work.it, "fly") == InvalidAction("fly", "busy")
+    work.app.update()
+    assert ticket.done
+    assert ticket.result(0) == InvalidAction("stop", "busy")
+    assert (ticket.columns["status"].tolist(), ticket.columns["revision"].tolist()) == ([2, 0], [1, 1])
 
 
 async def test_handlers_that_take_too_long_are_rolled_back(work):

@@ -287,6 +287,21 @@ def test_actions_may_be_numbers(flows):
     assert ticket.result(2) == InvalidAction("-1", "a")
 
 
+@pytest.mark.parametrize("way", ["tick", "drain", "snapshot"])
+def test_actions_by_number_work_where_the_scalar_step_takes_them(app, flows, way):
+    inner = {"initial": "x", "states": {"x": {}}, "on": {"go": "b", "end": "c"}}
+    flows.register(flat(a=inner, b={"on": {"end": "a"}}, c={}))
+    it = flows.start("f")
+    ticket = flows.send_batch([it], np.array([flows.action_codes("f")["go"]], np.int32))
+    if way == "drain":
+        assert flows.send(it, "end") == Success("a.x")
+    elif way == "snapshot":
+        app.restore(app.snapshot())
+    app.update()
+    assert [each.action for each in flows.history(it)] == {"drain": ["go", "end"]}.get(way, ["go"])
+    assert way == "snapshot" or ticket.result(0) == Success("b")
+
+
 def test_a_batch_of_strangers_harms_nobody(app, flows):
     it = started(flows, flat(a={"on": {"go": "b"}}, b={}))
     ticket = flows.send_batch([it, 0, -1, 10**12, it], "go")
