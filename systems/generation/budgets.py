@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tickwright.systems.generation.attempt import Attempt
     from tickwright.systems.generation.board import Board
 
-__all__ = ["Share", "account", "give_back", "is_capped", "take_share", "within_caps"]
+__all__ = ["Share", "account", "give_back", "take_share", "within_caps"]
 
 
 class Share(msgspec.Struct, frozen=True):
@@ -26,11 +26,6 @@ class Share(msgspec.Struct, frozen=True):
     output: int | None
     tokens: int
     cost: float
-
-
-def is_capped(run: Run) -> bool:
-    """Return whether a run has a cap of tokens or cost."""
-    return run.pipeline.capped
 
 
 def within_caps(run: Run) -> bool:
@@ -92,7 +87,7 @@ def account(board: Board, attempt: Attempt) -> None:
     step.usage += attempt.usage
     run.usage += attempt.usage
     run.cost += board.limiter(step.node.model).cost(attempt.usage)
-    if is_capped(run):
+    if run.pipeline.capped:
         _tell_if_over(step)
 
 

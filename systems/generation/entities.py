@@ -199,7 +199,8 @@ class Entities:
     def sweep(self) -> None:
         """Despawn what was removed, now."""
         gone, self._gone = self._gone, []
-        ids = np.array([each for each in gone if each], np.uint64)
+        ids = np.sort(np.array(gone, np.uint64))  # ascending ids are known to be distinct
+        ids = ids[ids != 0]
         self._world.despawn_batch(ids[self._world.contains_batch(ids)])
 
 

@@ -87,22 +87,24 @@ class Step:
 
     def result(self) -> StepResult:
         """Return what came of it so far."""
-        text, branches = self.text, self.branches or ()
-        partial = "" if text.result or self.attempt is None else self.attempt.text
-        spent = max(0, self.ended_ms - self.started_ms) if min(self.ended_ms, self.started_ms) >= 0 else 0
+        text, branches, usage = self.text, self.branches, self.usage
+        result = text.result
+        if not result and self.attempt is not None:
+            result = self.attempt.text
+        spent = self.ended_ms - self.started_ms if self.ended_ms > self.started_ms >= 0 else 0
         return StepResult(
             id=self.node.id,
-            result=text.result or partial,
-            tokens_used=self.usage.total,
+            result=result,
+            tokens_used=usage.input + usage.output,
             duration_ms=spent,
             status=self.status.label,
             results=self.results if self.status is Status.DONE else [],
             error=text.error,
             attempts=self.attempts,
-            usage=self.usage,
+            usage=usage,
             model=text.model,
             branch=self.branch,
-            branches=[branch.result() for branch in branches],
+            branches=[branch.result() for branch in branches] if branches else [],
             scores=text.scores or (),
             json=self._json if self.node.schema is not None else None,
             context=self.context,

@@ -15,7 +15,7 @@ from tickwright.systems.contracts.ports import Dispatcher
 from tickwright.systems.generation.assembly import Limits, fit
 from tickwright.systems.generation.attempt import Attempt, ask
 from tickwright.systems.generation.board import Board
-from tickwright.systems.generation.budgets import is_capped, take_share
+from tickwright.systems.generation.budgets import take_share
 from tickwright.systems.generation.cache import cache_key
 from tickwright.systems.generation.chunks import ChunkBuffer
 from tickwright.systems.generation.context_types import AssembledContext
@@ -48,8 +48,10 @@ def choose_steps(board: Board) -> None:
     rounds = board.rounds
     rounds.woken = rounds.blocked = False
     queues = [each for each in board.ready.items() if each[1]]
-    for number, (alias, queue) in enumerate(queues):
-        _choose(board, alias, queue, -(-rounds.room // (len(queues) - number)))
+    left = len(queues)
+    for alias, queue in queues:
+        _choose(board, alias, queue, -(-rounds.room // left))
+        left -= 1
     if len(queues) > 1 and rounds.room > 0:
         for alias, queue in queues:
             _choose(board, alias, queue, rounds.room)
@@ -114,7 +116,7 @@ def _start(board: Board, step: Step, dispatcher: Dispatcher | None, tasks: Tasks
     if step.node.cache and _answered(board, step, request):
         return
     share = None
-    if is_capped(step.run):
+    if step.run.pipeline.capped:
         share = take_share(board, step, model, context)
         if share is None:
             board.park(step)
