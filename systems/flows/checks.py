@@ -32,7 +32,8 @@ def check_shape(flow: CompiledFlow, node: Node) -> None:
         key = next(k for k in ("on", "states", "always", "after", "on_done") if getattr(d, k))
         raise wrong(f"a final state has no `{key}`", path, key, todo="leave it out, or make the state normal")
     if node.kind is StateType.HISTORY and (node.children or d.on or d.always or d.after or d.enter or d.exit):
-        raise wrong("a history state has `history` and `target` alone", path, "type")
+        todo = "move what it does to the states that it restores"
+        raise wrong("a history state has `history` and `target` alone", path, "type", todo=todo)
     if node.kind is not StateType.HISTORY and (d.history or d.target):
         key = "history" if d.history else "target"
         raise wrong(f"`{key}` outside a history state", path, key, "type history")
@@ -43,7 +44,8 @@ def check_shape(flow: CompiledFlow, node: Node) -> None:
     if d.on_done and not node.children:
         raise wrong("`on_done` of a state without children", path, "on_done", "states, one of them final")
     if strangers := sorted(set(d.guards) - set(d.on)):
-        raise wrong(f"a guard for {strangers[0]!r}, which `on` lacks", path, f"guards.{strangers[0]}")
+        what, key = f"a guard for {strangers[0]!r}, which `on` lacks", f"guards.{strangers[0]}"
+        raise wrong(what, path, key, ", ".join(d.on)[:200] or "an `on`", "name an action of `on`")
 
 
 def check_targets(flow: CompiledFlow, targets: tuple[int, ...], path: str, key: str) -> None:
@@ -86,7 +88,9 @@ def _check_history(flow: CompiledFlow, node: Node) -> None:
     for target in node.history:
         if node.parent not in flow.nodes[target].ancestors:
             name = flow.nodes[target].path
-            raise flow.wrong(f"the default {name!r} is outside {flow.nodes[node.parent].path!r}", node.path, "target")
+            around = flow.nodes[node.parent]
+            what = f"the default {name!r} is outside {around.path!r}"
+            raise flow.wrong(what, node.path, "target", ", ".join(around.definition.states)[:200])
     check_targets(flow, node.history, node.path, "target")
     seen, pending = {node.index}, list(node.history or flow.nodes[node.parent].initial)
     while pending:

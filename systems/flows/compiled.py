@@ -67,7 +67,7 @@ class CompiledFlow:
         self.nodes.append(node)
         self.by_path[path] = index
         if definition.id and self.by_id.setdefault(definition.id, index) != index:
-            raise self.wrong(f"two states have the id {definition.id!r}", path, "id")
+            raise self.wrong(f"two states have the id {definition.id!r}", path, "id", todo="rename one of them")
         if parent >= 0:
             node.ancestors = (parent, *self.nodes[parent].ancestors)
         at = f"{path}." if path else ""
@@ -112,7 +112,8 @@ class CompiledFlow:
         name = action.removeprefix("done.state.")
         found = self.by_path.get(name, self.by_id.get(name))
         if found is None:
-            raise self.wrong(f"no state {name!r} that could be done", node.path, f"on.{action}")
+            known = ", ".join(path for path in self.by_path if path)
+            raise self.wrong(f"no state {name!r} that could be done", node.path, f"on.{action}", known[:200])
         return f"done.state.{self.nodes[found].path}"
 
     def _timer(

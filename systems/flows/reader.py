@@ -48,11 +48,12 @@ def read_definition(source: FlowDefinition | Mapping[str, Any] | str | bytes) ->
         try:
             source = msgspec.json.decode(source)
         except (msgspec.DecodeError, RecursionError) as error:
-            raise _wrong(f"the definition is no JSON: {error}", "") from error
+            raise _wrong(f"the definition is no JSON: {error}", "", "an object as JSON text") from error
     if isinstance(source, FlowDefinition):
         source = msgspec.to_builtins(source)
     if not isinstance(source, Mapping):
-        raise _wrong("a definition is a dict, JSON text or a FlowDefinition", "")
+        what = f"{type(source).__name__} instead of a definition"
+        raise _wrong(what, "", "a dict, JSON text or a FlowDefinition")
     try:
         return _Reader().flow(source)
     except FlowDefinitionError:
