@@ -136,7 +136,11 @@ class GenerationManager:
             StepFailedError, RunCancelledError, RunTimeoutError: it ended without a result; `.partial` is what it did.
         """
         signal = Signal()
-        run = await self._thread.run(lambda: self._begin(lambda: self.pipeline(pipeline_id), variables, signal))
+
+        def begin() -> Run:
+            return self._begin(lambda: self.pipeline(pipeline_id), variables, signal)
+
+        run = begin() if self._thread.is_here() else await self._thread.run(begin)
         return await self._finished(run, signal)
 
     async def run_streaming(
@@ -289,7 +293,7 @@ class GenerationManager:
             raise UnknownRunError(f"no run {run!r}", expected="what start returned, not yet forgotten") from None
 
     def _open(self, pipeline: Pipeline, variables: Mapping[str, Any] | None) -> Run:
-        if not isinstance(variables, Mapping | None):
+        if variables is not None and not isinstance(variables, Mapping):
             raise GenerationError(
                 f"variables are {type(variables).__name__}",
                 where=f"pipeline {pipeline.id!r}",
