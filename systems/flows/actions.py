@@ -1,7 +1,7 @@
 """The built-in actions, for flows that are data alone: `{type: "flow.assign", params: {key: "n", expr: "n + 1"}}`.
 
 flow.assign {key, expr | value} · flow.raise {action, data?} · flow.send {action, delay_s?, id?, data?, instance?} ·
-flow.cancel {id} · flow.log {level?, expr | message} · flow.emit {event, payload?}
+flow.cancel {id} · flow.log {level?, expr | message} · flow.emit {event, payload?} · flow.block {actions}
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from tickwright.systems.contracts.names import snake_keys
 from tickwright.systems.flows.errors import FlowDefinitionError
 from tickwright.systems.flows.expr import compile_expr
 
-__all__ = ["built_in"]
+__all__ = ["BLOCK", "built_in"]
+
+BLOCK = "flow.block"
+"""Several built-in actions as one: where errors are events, one that raises ends its block and no other."""
 
 _Action = Callable[[Any, Any], object]
 
@@ -94,6 +97,14 @@ def _emit(params: Mapping[str, Any], path: str) -> _Action:
     return lambda ctx, _event: ctx.emit(event, payload)
 
 
+def _block(params: Mapping[str, Any], path: str) -> _Action:
+    actions = params.get("actions")
+    if not isinstance(actions, list | tuple) or not all(isinstance(each, Mapping) for each in actions):
+        raise _wrong(f"{actions!r:.60} is no block", path, "`actions`, a list of {type, params}")
+    calls = [built_in(str(each.get("type")), each.get("params"), f"{path}.actions") for each in actions]
+    return lambda ctx, event: [call(ctx, event) for call in calls] and None
+
+
 _MAKERS: Mapping[str, tuple[set[str], Callable[[Mapping[str, Any], str], _Action]]] = {
     "flow.assign": ({"key", "expr", "value"}, _assign),
     "flow.raise": ({"action", "data"}, _raise),
@@ -101,4 +112,5 @@ _MAKERS: Mapping[str, tuple[set[str], Callable[[Mapping[str, Any], str], _Action
     "flow.cancel": ({"id"}, _cancel),
     "flow.log": ({"level", "expr", "message", "label"}, _log),
     "flow.emit": ({"event", "payload"}, _emit),
+    BLOCK: ({"actions"}, _block),
 }

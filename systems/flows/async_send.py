@@ -16,6 +16,7 @@ import anyio
 from tickwright.ecs_core.tasks import soon_caller
 from tickwright.systems.contracts.json import freeze
 from tickwright.systems.contracts.ticks import TickThread
+from tickwright.systems.flows.actions import BLOCK
 from tickwright.systems.flows.advancing import Advancer
 from tickwright.systems.flows.cells import Cells
 from tickwright.systems.flows.compiled import Edge
@@ -23,7 +24,7 @@ from tickwright.systems.flows.context import FlowEvent
 from tickwright.systems.flows.errors import FlowConflictError, FlowError, FlowTimeoutError
 from tickwright.systems.flows.nodes import Call, is_internal
 from tickwright.systems.flows.results import InvalidAction, InvalidState, TransitionResult
-from tickwright.systems.flows.step import Calls, Image, Run, finish, prepare
+from tickwright.systems.flows.step import CAUGHT, Calls, Image, Run, finish, prepare
 from tickwright.systems.flows.stepper import Stepper
 from tickwright.systems.flows.store import FlowStore
 from tickwright.systems.flows.table import FlowTable
@@ -171,6 +172,8 @@ class AsyncSender:
             pending.place = (phase, name, index)
             if not inspect.iscoroutinefunction(function):
                 answer = await self._here(lambda: self._store.guarded(lambda: run.call((call,), phase, index)))  # noqa: B023
+                if answer is CAUGHT and name != BLOCK:
+                    return answer
                 continue
             run.params = params
             try:
@@ -179,7 +182,7 @@ class AsyncSender:
                 if run.flow.rolls_back:
                     raise run.failed(error, phase, name, index) from error
                 run.caught(error, phase, name)
-                return None
+                return CAUGHT
         return answer
 
     def _end(self, pending: _Pending, number: int, key: str | None) -> TransitionResult:

@@ -8,11 +8,12 @@ from typing import Any, NoReturn
 from xml.etree import ElementTree
 from xml.parsers import expat
 
+from tickwright.systems.flows.actions import BLOCK
 from tickwright.systems.flows.errors import FlowImportError
 from tickwright.systems.flows.reader import read_definition
 from tickwright.systems.flows.scxml_events import Arrow, group_transitions
 from tickwright.systems.flows.scxml_expressions import to_expression, to_guard, to_value
-from tickwright.systems.flows.structure import FlowDefinition
+from tickwright.systems.flows.structure import BEFORE_INITIAL, FlowDefinition
 
 __all__ = ["from_scxml"]
 
@@ -26,7 +27,8 @@ def from_scxml(text: str | bytes, *, on_handler_error: str = "event", flow_id: s
 
     Taken: state, parallel, final, history, initial, transition (event descriptors, cond with In() and comparisons,
     target, type), onentry, onexit, raise, assign, log, send with delay, cancel, datamodel with constants. Transitions
-    of a state are tried in document order. States get their `id` as name, dots as underscores.
+    of a state are tried in document order. States get their `id` as name, dots as underscores; several initial states,
+    or content of <initial>, stand behind an extra state `(initial)` that leads on at once.
 
     Args:
         text: the document.
@@ -130,11 +132,15 @@ class _Reader:
                 raise _refuse(f"<{_tag(child)}> has no counterpart here", path, _TODO.get(_tag(child), ""))
         for key, name in (("enter", "onentry"), ("exit", "onexit")):
             blocks = [each for each in element if _tag(each) == name]
-            out[key] = [action for block in blocks for action in self._content(block, f"{path}.{name}")]
+            contents = [self._content(block, f"{path}.{name}") for block in blocks]
+            if len(contents) > 1:  # what goes wrong in one block ends that block alone
+                contents = [[{"type": BLOCK, "params": {"actions": each}}] for each in contents if each]
+            out[key] = [action for each in contents for action in each]
         states = [each for each in element if _tag(each) in _STATES]
         out["states"] = {self.names[each]: self.state(each, self.ids[each]) for each in states}
         if states and kind != "parallel":
-            out["initial"] = self._initial(element, states, path)
+            out["initial"], extra = self._initial(element, states, path)
+            out["states"] = extra | out["states"]
         transitions = [self._transition(each, element, path) for each in element if _tag(each) == "transition"]
         return out | group_transitions(transitions, list(self.paths))
 
@@ -145,24 +151,33 @@ class _Reader:
         found: dict[str, Any] = {"history": element.get("type", "shallow"), "id": self.ids[element]}
         return found | ({"target": targets[0].document["target"]} if targets else {})
 
-    def _initial(self, element: ElementTree.Element, states: list[ElementTree.Element], path: str) -> str:
+    def _initial(
+        self, element: ElementTree.Element, states: list[ElementTree.Element], path: str
+    ) -> tuple[str, dict[str, Any]]:
+        """Return the initial state, and the states to add for it.
+
+        Where several are named, or content runs on the way, an extra state stands before them and leads on at once.
+        """
         inside = next((each for each in element if _tag(each) == "initial"), None)
-        named = element.get("initial")
+        named, actions = (element.get("initial") or "").split(), list[dict[str, Any]]()
         if inside is not None:
             transition = next((each for each in inside if _tag(each) == "transition"), None)
-            if transition is None or len(transition):
-                raise _refuse("<initial> with anything but a target", path, "move its content to <onentry>")
-            named = transition.get("target")
+            if transition is None or transition.get("cond") or transition.get("event"):
+                raise _refuse("<initial> without a plain transition", path, expected="a target, and content")
+            named = (transition.get("target") or "").split()
+            actions = self._content(transition, f"{path}.initial")
         if not named:
             first = next((each for each in states if _tag(each) != "history"), states[0])
-            return self.names[first]
-        if len(named.split()) > 1:
-            raise _refuse(f"several initial states {named!r}", path, "name one, and `initial` in each region")
-        target = self.paths.get(named)
+            return self.names[first], {}
         own = self.paths.get(self.ids.get(element, ""), ())
-        if target is None or target[: len(own)] != own:
-            raise _refuse(f"the initial state {named!r} is not inside", path)
-        return ".".join(target[len(own) :])
+        for name in named:
+            target = self.paths.get(name)
+            if target is None or target[: len(own)] != own:
+                raise _refuse(f"the initial state {name!r} is not inside", path)
+        if len(named) == 1 and not actions:
+            return ".".join(self.paths[named[0]][len(own) :]), {}
+        way = {"target": [f"#{each}" for each in named], "actions": actions}
+        return BEFORE_INITIAL, {BEFORE_INITIAL: {"always": way}}
 
     def _transition(self, element: ElementTree.Element, source: ElementTree.Element, path: str) -> Arrow:
         _check_attributes(element, {"event", "cond", "target", "type"}, path)

@@ -13,6 +13,7 @@ from collections.abc import Generator, Sequence
 from typing import Any, TypeAlias
 
 from tickwright.systems.contracts.json import EMPTY, FrozenDict
+from tickwright.systems.flows.actions import BLOCK
 from tickwright.systems.flows.compiled import CompiledFlow, Config, Edge, Plan
 from tickwright.systems.flows.context import FlowContext, FlowEvent
 from tickwright.systems.flows.errors import FlowStepError
@@ -21,7 +22,7 @@ from tickwright.systems.flows.nodes import Call
 from tickwright.systems.flows.results import GuardFailed, InvalidAction
 from tickwright.systems.flows.structure import StateType
 
-__all__ = ["Calls", "Delayed", "Image", "Run", "Timer", "begin", "choose", "finish", "prepare", "step"]
+__all__ = ["CAUGHT", "Calls", "Delayed", "Image", "Run", "Timer", "begin", "choose", "finish", "prepare", "step"]
 
 Timer: TypeAlias = tuple[int, int, int]
 """(deadline in ms, state, which of its `after` entries)."""
@@ -30,6 +31,7 @@ Delayed: TypeAlias = tuple[int, int, int, str, Any, str, str]
 Calls: TypeAlias = Generator[tuple[tuple[Call, ...], str, int], Any, None]
 """Yields (handlers, phase, state) and is sent the last one's answer."""
 
+CAUGHT = object()
 _ERROR_ACTION = "error.execution"
 
 
@@ -233,7 +235,7 @@ class Run:
             return
 
     def call(self, calls: tuple[Call, ...], phase: str, index: int) -> Any:
-        """Call handlers in order; return the last one's answer.
+        """Call handlers in order; return the last one's answer, `CAUGHT` where an error became an event.
 
         Raises:
             FlowStepError: one raised, or waits.
@@ -246,7 +248,11 @@ class Run:
             except Exception as error:
                 if self.flow.rolls_back:
                     raise self.failed(error, phase, name, index) from error
-                return self.caught(error, phase, name)
+                self.caught(error, phase, name)
+                answer = CAUGHT
+                if name != BLOCK:
+                    return CAUGHT
+                continue
             if answer is not None:
                 self.refuse_waiting(answer, phase, name, index)
         return answer

@@ -12,6 +12,7 @@ import msgspec
 from tickwright.systems.contracts.json import EMPTY, thaw
 
 __all__ = [
+    "BEFORE_INITIAL",
     "FlowDefinition",
     "HandlerRef",
     "StateDefinition",
@@ -19,6 +20,10 @@ __all__ = [
     "TransitionDefinition",
     "to_document",
 ]
+
+
+BEFORE_INITIAL = "(initial)"
+"""An extra state of imported definitions, where entering an initial state runs actions or enters several."""
 
 
 class StateType(StrEnum):

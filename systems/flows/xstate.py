@@ -9,7 +9,7 @@ import msgspec
 
 from tickwright.systems.flows.errors import FlowImportError
 from tickwright.systems.flows.reader import read_definition
-from tickwright.systems.flows.structure import FlowDefinition
+from tickwright.systems.flows.structure import BEFORE_INITIAL, FlowDefinition
 
 __all__ = ["from_xstate"]
 
@@ -88,8 +88,6 @@ def _state(config: Any, path: str, known: set[str], depth: int) -> dict[str, Any
         for key in ("id", "type", "history", "output", "meta", "description", "tags", "target")
         if given.get(key) is not None
     }
-    if (initial := given.get("initial")) is not None:
-        out["initial"] = _initial(initial, f"{at}initial")
     for key in ("entry", "exit"):
         if given.get(key) is not None:
             out[key] = _actions(given[key], f"{at}{key}")
@@ -103,6 +101,9 @@ def _state(config: Any, path: str, known: set[str], depth: int) -> dict[str, Any
     states = _mapping(given.get("states") or {}, f"{at}states")
     if states:
         out["states"] = {name: _state(each, f"{at}states.{name}", _STATE, depth + 1) for name, each in states.items()}
+    if (initial := given.get("initial")) is not None:
+        out["initial"], extra = _initial(initial, f"{at}initial")
+        out["states"] = extra | out.get("states", {})
     if out.get("type") == "history":
         out.setdefault("history", "shallow")
     elif isinstance(out.get("history"), str):
@@ -116,12 +117,17 @@ def _mapping(value: Any, path: str) -> Mapping[str, Any]:
     raise _refuse(f"{type(value).__name__} instead of an object", path)
 
 
-def _initial(value: Any, path: str) -> Any:
-    if isinstance(value, Mapping):
-        if value.get("actions"):
-            raise _refuse("actions of an initial transition", f"{path}.actions", "move them to the state's `entry`")
-        return value.get("target")
-    return value
+def _initial(value: Any, path: str) -> tuple[Any, dict[str, Any]]:
+    """Return the initial state, and the state to add where actions run before it."""
+    if not isinstance(value, Mapping):
+        return value, {}
+    way = _checked(value, path, {"target", "actions"})
+    if not way.get("actions"):
+        return way.get("target"), {}
+    target = way.get("target")  # a name as the state has it inside, which is what the extra state sees
+    target = target.removeprefix(".") if isinstance(target, str) else target
+    actions = _actions(way["actions"], f"{path}.actions")
+    return BEFORE_INITIAL, {BEFORE_INITIAL: {"always": {"target": target, "actions": actions}}}
 
 
 def _transitions(value: Any, path: str) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tickwright.systems.contracts.json import EMPTY, FrozenDict, freeze
-from tickwright.systems.flows.actions import built_in
+from tickwright.systems.flows.actions import BLOCK, built_in
 from tickwright.systems.flows.context import FlowEvent
 from tickwright.systems.flows.expr import compile_expr
 from tickwright.systems.flows.structure import HandlerRef, StateType
@@ -332,7 +332,8 @@ class ModelStep:
                     raise
                 message = f"{type(error).__name__}: {error}"
                 self.raised.append(("error.execution", FrozenDict(phase=phase, handler=call.name, message=message)))
-                return
+                if call.name != BLOCK:
+                    return
 
     def settle(self) -> None:
         """Take done events, eventless transitions and raised actions until nothing is left."""

@@ -18,6 +18,7 @@ from tickwright.systems.flows import (
     Success,
     from_scxml,
     from_xstate,
+    read_definition,
     to_json,
 )
 
@@ -126,7 +127,7 @@ def test_v5_stays_inside_unless_told_to_reenter(flows, transition, entries):
         ({"entry": {"type": "xstate.spawnChild"}}, "states.a.entry"),
         ({"on": {"go": {"target": "a", "cond": "x"}}}, "states.a.on.go.cond"),
         ({"on": {"go": {"target": "a", "internal": True}}}, "states.a.on.go.internal"),
-        ({"initial": {"target": "b", "actions": ["x"]}, "states": {"b": {}}}, "states.a.initial.actions"),
+        ({"initial": {"target": "b", "cond": "x"}, "states": {"b": {}}}, "states.a.initial.cond"),
         ({"entry": [lambda: 1]}, "states.a.entry"),
         ({"unheard": 1}, "states.a.unheard"),
     ],
@@ -135,6 +136,17 @@ def test_what_xstate_has_and_flows_do_not_is_refused_by_name(change, path):
     with pytest.raises(FlowImportError) as error:
         from_xstate({"initial": "a", "states": {"a": change}})
     assert error.value.path == path
+
+
+@pytest.mark.parametrize("target", ["b", ".b", "#bee"])
+def test_actions_of_an_initial_transition_run_between_the_entries_of_the_state_and_of_what_is_inside(flows, target):
+    seen = []
+    inside = {"a": {}, "b": {"id": "bee", "entry": "two"}}
+    outer = {"initial": {"target": target, "actions": ["on_the_way"]}, "states": inside, "entry": "one"}
+    names = ("one", "on_the_way", "two")
+    handlers = {name: (lambda ctx, event, name=name: seen.append(name)) for name in names}
+    it = started(flows, from_xstate({"id": "m", "initial": "outer", "states": {"outer": outer}}), **handlers)
+    assert (seen, flows.get(it).current_state) == (list(names), "outer.b")
 
 
 def test_xstate_guards_and_built_in_actions(flows):
@@ -258,6 +270,60 @@ def test_an_internal_transition_of_a_parallel_leaves_it_as_any_other(flows):
     it = started(flows, from_scxml(text))
     flows.send(it, "go")
     assert flows.get(it).context == {"left": 1}
+
+
+def scxml(inside, **attributes):
+    named = " ".join(f'{key}="{value}"' for key, value in attributes.items())
+    return from_scxml(f'<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" {named}>{inside}</scxml>')
+
+
+def test_content_of_initial_runs_after_the_parents_entry_and_before_the_childs(flows):
+    definition = scxml("""<datamodel><data id="n" expr="1"/></datamodel>
+    <state id="outer"><onentry><assign location="n" expr="n * 10"/></onentry>
+      <initial><transition target="inner"><assign location="n" expr="n + 1"/></transition></initial>
+      <state id="other"/><state id="inner"><onentry><assign location="n" expr="n * 10"/></onentry></state></state>""")
+    it = started(flows, definition)
+    assert (flows.get(it).context["n"], flows.get(it).value) == (110, {"outer": "inner"})
+
+
+@pytest.mark.parametrize("where", ["attribute", "element", "root"])
+def test_several_initial_states_are_entered_in_their_regions(flows, where):
+    names = "left_two right_two"
+    regions = "".join(
+        f'<state id="{side}"><state id="{side}_one"/><state id="{side}_two"/></state>' for side in ("left", "right")
+    )
+    both = f'<parallel id="both">{regions}</parallel>'
+    inside = {
+        "attribute": f'<state id="outer" initial="{names}">{both}</state>',
+        "element": f'<state id="outer"><initial><transition target="{names}"/></initial>{both}</state>',
+        "root": both,
+    }[where]
+    it = started(flows, scxml(inside, initial=names) if where == "root" else scxml(inside))
+    value = {"both": {"left": "left_two", "right": "right_two"}}
+    assert flows.get(it).value == (value if where == "root" else {"outer": value})
+
+
+def test_what_goes_wrong_in_one_block_ends_that_block_alone(flows):
+    definition = scxml("""<datamodel><data id="n" expr="0"/><data id="told" expr="0"/></datamodel>
+    <state id="s"><transition event="error.execution"><assign location="told" expr="told + 1"/></transition>
+      <onentry><assign location="n" expr="n + 1"/><assign location="n" expr="n / 0"/><assign location="n" expr="50"/></onentry>
+      <onentry><assign location="n" expr="n + 2"/></onentry></state>""")
+    it = started(flows, definition)
+    assert flows.get(it).context == {"n": 3, "told": 1}
+    again = started(flows, read_definition(to_json(definition)))
+    assert flows.get(again).context == {"n": 3, "told": 1}
+
+
+def test_regions_are_left_each_whole_against_the_order_of_the_document(flows):
+    def region(name, outer, inner):
+        note = '<onexit><assign location="order" expr="order * 10 + {}"/></onexit>'
+        return f'<state id="{name}">{note.format(outer)}<state id="{name}_in">{note.format(inner)}</state></state>'
+
+    definition = scxml(f"""<datamodel><data id="order" expr="0"/></datamodel>
+    <parallel id="p">{region("a", 1, 2)}{region("b", 3, 4)}<transition event="out" target="q"/></parallel><state id="q"/>""")
+    it = started(flows, definition)
+    flows.send(it, "out")
+    assert flows.get(it).context["order"] == 4321
 
 
 def test_internal_transitions_stay_inside(flows):
