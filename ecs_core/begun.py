@@ -35,22 +35,25 @@ class Beginner:
         if begun is None or begun.turned:
             begun = _Begun()
             begun.task = self._loop.create_task(begun, name=name)
+            if begun.task.done():  # on a loop whose tasks are all eager, which needs no help
+                self._loop.create_task(coroutine, name=name)
+                return
         else:
             begun.task.set_name(name)
-        if begun.take(coroutine):
-            self._enter(begun)
+        begun.coroutine, begun.context = coroutine, contextvars.copy_context()
         # one that was told to cancel its task has done so to whoever comes next
-        if begun.is_free and not begun.task.cancelling():
+        if not self._waits(begun) and not begun.task.cancelling():
             self._spare = begun
 
-    def _enter(self, begun: _Begun) -> None:
+    def _waits(self, begun: _Begun) -> bool:
+        """Take a coroutine's first steps; return whether it waits for something then."""
         loop, task = self._loop, begun.task
         outer = asyncio.current_task(loop)
         if outer is not None:
             asyncio._leave_task(loop, outer)
         asyncio._enter_task(loop, task)  # the documented way for a task that asyncio does not step itself
         try:
-            begun.begin()
+            return begun.begin()
         finally:
             asyncio._leave_task(loop, task)
             if outer is not None:
@@ -61,47 +64,40 @@ class _Begun(Coroutine[Any, Any, None]):
     """What a task steps: a coroutine that has taken its first steps. What it waits for then is what the task is told.
 
     Attributes:
+        coroutine: what has begun; None if it has ended, or none has yet.
+        context: whose variables it sees.
         task: the task that steps this.
         turned: the loop has, so that the task has begun.
     """
 
-    __slots__ = ("_context", "_coroutine", "_first", "task", "turned")
+    __slots__ = ("_first", "context", "coroutine", "task", "turned")
 
     task: asyncio.Task[None]
 
     def __init__(self) -> None:
-        self._coroutine: Coroutine[Any, Any, None] | None = None
-        self._context: contextvars.Context | None = None
+        self.coroutine: Coroutine[Any, Any, None] | None = None
+        self.context: contextvars.Context | None = None
         self._first: Any = _NOTHING
         self.turned = False
 
-    @property
-    def is_free(self) -> bool:
-        return self._coroutine is None and not self.turned
-
-    def take(self, coroutine: Coroutine[Any, Any, None]) -> bool:
-        """Take a coroutine; False if the task has ended before, on a loop whose tasks are all eager."""
-        if self.turned:
-            self.task.get_loop().create_task(coroutine, name=self.task.get_name())
-            return False
-        self._coroutine, self._context = coroutine, contextvars.copy_context()
-        return True
-
-    def begin(self) -> None:
-        coroutine, context = self._coroutine, self._context
+    def begin(self) -> bool:
+        """Take the first steps; return whether there are more."""
+        coroutine, context = self.coroutine, self.context
         assert coroutine is not None
         assert context is not None
         try:
             self._first = context.run(coroutine.send, None)
         except (StopIteration, asyncio.CancelledError):
-            self._coroutine = None
+            self.coroutine = None
+            return False
         except BaseException:
-            self._coroutine = None
+            self.coroutine = None
             raise
+        return True
 
     def send(self, value: Any) -> Any:
         self.turned = True
-        coroutine, context = self._coroutine, self._context
+        coroutine, context = self.coroutine, self.context
         if coroutine is None or context is None:
             raise StopIteration
         if self._first is _NOTHING:
@@ -111,7 +107,7 @@ class _Begun(Coroutine[Any, Any, None]):
 
     def throw(self, *error: Any) -> Any:
         self.turned = True
-        coroutine, context = self._coroutine, self._context
+        coroutine, context = self.coroutine, self.context
         first, self._first = self._first, _NOTHING
         if coroutine is None or context is None:
             raise error[0]
@@ -121,11 +117,11 @@ class _Begun(Coroutine[Any, Any, None]):
         return context.run(coroutine.throw, *error)
 
     def close(self) -> None:
-        if self._coroutine is not None:
-            self._coroutine.close()
+        if self.coroutine is not None:
+            self.coroutine.close()
 
     def __await__(self) -> Generator[Any, Any, None]:
         raise TypeError("a task steps it, nobody awaits it")
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._coroutine, name)  # cr_frame and its like: what debuggers and anyio look at
+        return getattr(self.coroutine, name)  # cr_frame and its like: what debuggers and anyio look at

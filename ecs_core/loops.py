@@ -59,13 +59,15 @@ class EventLoop(Protocol):
 
 
 class _Asyncio:
-    __slots__ = ("_beginner", "_loop", "_running", "_sleep", "_thread")
+    __slots__ = ("_beginner", "_loop", "_running", "_scope", "_sleep", "_thread", "time")
 
     def __init__(self) -> None:
         import asyncio
 
         self._loop = asyncio.get_running_loop()
         self._beginner: Beginner | None = None
+        self._scope: Callable[[], anyio.CancelScope] | None = None
+        self.time: Callable[[], float] = self._loop.time
         self._running, self._sleep = asyncio._get_running_loop, asyncio.sleep
         self._thread = threading.get_ident()
 
@@ -75,11 +77,9 @@ class _Asyncio:
 
     @property
     def scope(self) -> Callable[[], anyio.CancelScope]:
-        return _scope_type("asyncio")
-
-    @property
-    def time(self) -> Callable[[], float]:
-        return self._loop.time
+        if self._scope is None:
+            self._scope = _scope_type("asyncio")
+        return self._scope
 
     def soon(self, call: Callable[[], Any], /) -> object:
         if threading.get_ident() == self._thread:  # the loop cannot be asleep: no need to wake it

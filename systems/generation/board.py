@@ -278,7 +278,8 @@ class Board:
         run = step.run
         if step.fences is not None:
             close_chunks(self, step)
-        self.release(step)
+        if step.slot is not None:
+            self.release(step)
         if step.status is Status.WAITING:
             stop_waiting(self, step)
         step.status = status
@@ -322,7 +323,8 @@ class Board:
         attempt = step.attempt
         used = NO_USAGE
         if attempt is not None:
-            give_back(run, attempt)
+            if attempt.share is not None:
+                give_back(run, attempt)
             used = attempt.usage or used
         limiter.end(self.now_ms, used)
         if run.parked:

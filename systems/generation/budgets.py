@@ -78,7 +78,8 @@ def give_back(run: Run, attempt: Attempt) -> None:
 def account(board: Board, attempt: Attempt) -> None:
     """Add what an attempt used to its step and run, once; a provider that says nothing is counted after."""
     step, run = attempt.step, attempt.step.run
-    give_back(run, attempt)
+    if attempt.share is not None:
+        give_back(run, attempt)
     if attempt.counted or (attempt.usage is None and not attempt.parts and not attempt.ok):
         return
     attempt.counted = True
