@@ -1,7 +1,7 @@
 """Made-up machines beside XState 5: the same values and the same order of entries, exits and actions.
 
-tests/data/flows/xstate_runs.json holds configs, events, and what XState 5.33 was seen to do with them. Kept were machines
-on which SCXML and XState agree; where they differ, flows follow SCXML (docs/flows.md, "From elsewhere, and drawn").
+tests/data/flows/xstate_runs.json holds configs, events, and what XState 5.33 was seen to do with them. Kept were
+machines on which SCXML and XState agree; elsewhere flows follow SCXML (docs/flows.md, "From elsewhere, and drawn").
 """
 
 from __future__ import annotations
