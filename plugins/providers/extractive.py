@@ -48,6 +48,7 @@ class Extractive:
 
     async def stream(self, request: Request) -> AsyncIterator[Delta]:
         """Answer sentence by sentence."""
+        await anyio.lowlevel.checkpoint()  # ranking takes its time: not in the middle of a tick
         asked = self._count_prompt(request)
         said, finish = "", "stop"
         yield Delta()

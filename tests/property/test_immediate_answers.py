@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.generation_doubles import Model, chain, make_app, manager, virtually
 from tests.property.test_generation_runs import BACKENDS, answers, before, graphs
 from tickwright.ecs_core import App
+from tickwright.plugins.providers import Extractive
 from tickwright.systems.generation import (
     Delta,
     GenerationError,
@@ -421,6 +422,27 @@ def test_on_asyncio_an_async_answer_that_awaits_nothing_ends_in_the_same_tick() 
     ticks, *rest = anyio.run(main, backend="trio")
     assert ticks > 10  # trio has no way to step a task: each answer enters in a later tick
     assert rest == [10, 0]
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_the_extractive_model_does_not_rank_in_the_middle_of_a_tick(backend: str) -> None:
+    ticking: list[bool] = []
+
+    class Watched(Extractive):
+        def _pieces(self, request: Request) -> Iterator[str]:
+            ticking.append(apps[0].ticker.ticking)
+            return super()._pieces(request)
+
+    apps: list[App] = []
+
+    async def main() -> str:
+        async with make_app(Watched()) as app:
+            apps[:] = [app]
+            manager(app).register(chain({"id": "a", "prompt": "Why tides?"}))
+            return (await manager(app).run("p", {})).status
+
+    assert virtually(backend, main) == "done"
+    assert ticking == [False]
 
 
 def test_a_plain_function_answers_programs_that_ask_directly() -> None:
