@@ -4,7 +4,7 @@ from tickwright.ecs_core import App, ManualClock
 from tickwright.systems.flows import FlowBuilder, FlowManager, FlowsPlugin, to_json
 
 
-def is_open(ctx, event):
+def is_open(ctx, _event):
     return ctx.now() < 1_000_000, "the office is closed"
 
 
@@ -12,10 +12,11 @@ def stamp(ctx, event):
     ctx.set_context("stamps", [*ctx.context()["stamps"], event.user])
 
 
+SIGNED = {"and": [is_open, {"not": {"expr": "event.user == ''"}}]}
 form = (
     FlowBuilder("form", context={"stamps": []})
     .state("empty").on("fill", "filled")
-    .state("filled").on("sign", "signed", guard={"and": [is_open, {"not": {"expr": "event.user == ''"}}]}, actions=stamp)
+    .state("filled").on("sign", "signed", guard=SIGNED, actions=stamp)
     .on("tear", "empty")
     .final("signed")
 )  # fmt: skip

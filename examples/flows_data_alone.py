@@ -1,4 +1,4 @@
-"""Demonstrates a flow of data alone: expressions, built-in actions, `always`, `on_done` and what a final state gives."""
+"""Demonstrates a flow of data alone: expressions, built-in actions, `always`, `on_done` and a final state's output."""
 
 from tickwright.ecs_core import App, ManualClock
 from tickwright.systems.flows import FlowManager, FlowsPlugin

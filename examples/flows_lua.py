@@ -32,7 +32,9 @@ function Loan.define()
             lent = {
                 enter = "onLent",
                 on = {
-                    renew = { target = "lent", guard = { type = "mayRenew", params = { most = 1 } }, actions = "onRenewed" },
+                    renew = {
+                        target = "lent", guard = { type = "mayRenew", params = { most = 1 } }, actions = "onRenewed",
+                    },
                     due = "overdue", bring = "back",
                 },
             },

@@ -15,14 +15,14 @@ READER = {"id": "reader", "initial": "waiting", "states": {"waiting": {"on": {"r
 def tell(ctx, event):
     ctx.emit("post:published", {"by": event.user})
     ctx.send(event.to, "read")
-    ctx.command(lambda world: print("committed:", flows.get(post).current_state))
+    ctx.command(lambda _world: print("committed:", flows.get(post).current_state))
 
 
 with App(clock=ManualClock()) as app:
     app.add_plugins(HooksPlugin(), FlowsPlugin())
     flows, hooks = app.world.resource(FlowManager), app.world.resource(Hooks)
-    hooks.on("post:published", lambda event, ctx: print(event.name, event.payload))
-    hooks.on("flow:transitioned", lambda event, ctx: print(event.definition, event.from_, "->", event.to))
+    hooks.on("post:published", lambda event, _ctx: print(event.name, event.payload))
+    hooks.on("flow:transitioned", lambda event, _ctx: print(event.definition, event.from_, "->", event.to))
     flows.register(POST, handlers={"tell": tell})
     flows.register(READER)
     post, reader = flows.start("post"), flows.start("reader")
