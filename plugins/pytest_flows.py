@@ -1,7 +1,8 @@
 """The pytest plugin: `pytest --tickwright-flows DIR` checks every flow in a folder.
 
 A `.json` file is a definition; beside it, `NAME.py` may define HANDLERS, USERS, DATA, CONTEXTS and INVARIANTS, as
-`check_flow` takes them. Without handlers, stand-ins let every guard answer both ways. A `.luau` or `.lua` file is a
+`check_flow` takes them. Without handlers, stand-ins let every guard answer both ways. A `.scxml` file is a document to
+import. A `.luau` or `.lua` file is a
 plugin whose flows are checked with its own functions.
 
 Nothing of tickwright is imported until a flow is collected.
@@ -20,6 +21,7 @@ import pytest
 __all__ = ["FlowFile", "FlowItem"]
 
 _OPTION = "--tickwright-flows"
+_SUFFIXES = (".json", ".scxml", ".luau", ".lua")
 _SETTINGS = ("USERS", "DATA", "CONTEXTS", "INVARIANTS")
 _PROPERTY = "tickwright_flow"
 
@@ -43,7 +45,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     """Take the flow files inside the folders."""
     folders = [Path(folder).resolve() for folder in parent.config.getoption(_OPTION)]
     inside = any(folder == file_path or folder in file_path.parents for folder in folders)
-    if inside and file_path.suffix in (".json", ".luau", ".lua") and not file_path.stem.endswith("_test"):
+    if inside and file_path.suffix in _SUFFIXES and not file_path.stem.endswith("_test"):
         collector: pytest.Collector = FlowFile.from_parent(parent, path=file_path)
         return collector
     return None
@@ -59,6 +61,12 @@ class FlowFile(pytest.File):
             if isinstance(document, dict) and "states" in document:
                 name = str(document.get("id", self.path.stem))
                 yield FlowItem.from_parent(self, name=name, definition=document, options=self._beside())
+            return
+        if self.path.suffix == ".scxml":
+            from tickwright.systems.flows import from_scxml
+
+            read = from_scxml(self.path.read_bytes())
+            yield FlowItem.from_parent(self, name=read.id, definition=read, options=self._beside())
             return
         from tickwright.plugins.lua.flow_files import load_flow_files
 
@@ -99,7 +107,9 @@ class FlowItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any, **kwargs: Any) -> Any:
         """Show the report alone: what failed is the flow, not this file."""
-        if isinstance(excinfo.value, AssertionError):
+        from tickwright.systems.flows import FlowDefinitionError
+
+        if isinstance(excinfo.value, AssertionError | FlowDefinitionError):
             return str(excinfo.value)
         return super().repr_failure(excinfo, *args, **kwargs)
 

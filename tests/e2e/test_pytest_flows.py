@@ -48,12 +48,24 @@ def test_definitions_and_plugins_are_checked(tmp_path):
     (tmp_path / "door.json").write_text(json.dumps(DOOR))
     (tmp_path / "lamp.luau").write_text(LUA)
     (tmp_path / "other.json").write_text('{"no": "flow"}')
+    quiet = "<state id='quiet'><transition event='ring' target='loud'/></state>"
+    (tmp_path / "bell.scxml").write_text(f"<scxml name='bell'>{quiet}<final id='loud'/></scxml>")
     ran = run(tmp_path)
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "2 passed" in ran.stdout
+    assert "3 passed" in ran.stdout
+    assert "flow 'bell': ok" in ran.stdout
     assert "flow 'door': ok" in ran.stdout
     assert "flow 'lamp': ok" in ran.stdout
     assert "dead end: on" in ran.stdout
+
+
+def test_what_is_wrong_with_a_definition_is_told_in_a_line(tmp_path):
+    wrong = {"id": "wrong", "initial": "a", "states": {"a": {"on": {"go": "nowhere"}}}}
+    (tmp_path / "wrong.json").write_text(json.dumps(wrong))
+    ran = run(tmp_path)
+    assert ran.returncode == 1
+    assert "no state 'nowhere' (flow 'wrong': states.a.on.go)" in ran.stdout
+    assert "Traceback" not in ran.stdout
 
 
 @pytest.mark.parametrize(("right", "code"), [("True", 0), ("False", 1)])

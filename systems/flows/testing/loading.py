@@ -1,4 +1,4 @@
-"""Flow files: JSON here, other kinds by loaders that installed packages name."""
+"""Flow files: JSON and SCXML here, other kinds by loaders that installed packages name."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from tickwright.systems.flows.errors import FlowDefinitionError
 from tickwright.systems.flows.reader import read_definition
+from tickwright.systems.flows.scxml import from_scxml
 from tickwright.systems.flows.structure import FlowDefinition
 
 __all__ = ["GROUP", "LoadedFlow", "load_flow_file"]
@@ -28,22 +29,24 @@ class LoadedFlow:
 
 
 def load_flow_file(path: Path) -> LoadedFlow:
-    """Return the flow that a file defines; a JSON file has no handlers of its own.
+    """Return the flow that a file defines; JSON and SCXML files have no handlers of their own.
 
     Raises:
         FlowDefinitionError: no such file, a kind nobody loads, or a definition that is wrong.
     """
     if not path.is_file():
-        raise FlowDefinitionError(f"no file {str(path)!r}", expected="a .json or .luau file, or a definition")
+        raise FlowDefinitionError(f"no file {str(path)!r}", expected="a .json, .scxml or .luau file, or a definition")
     kind = path.suffix.removeprefix(".")
     if kind == "json":
         return LoadedFlow(read_definition(path.read_text(encoding="utf-8")), None)
+    if kind == "scxml":
+        return LoadedFlow(from_scxml(path.read_bytes()), None)
     loaders = {point.name: point for point in entry_points(group=GROUP)}
     if kind not in loaders:
         raise FlowDefinitionError(
             f"nothing loads .{kind} files",
             where=str(path),
-            expected=", ".join(sorted({"json", *loaders})),
+            expected=", ".join(sorted({"json", "scxml", *loaders})),
             todo=f"install what provides the entry point {kind!r} of {GROUP}, or pass definition and handlers",
         )
     loaded: LoadedFlow = loaders[kind].load()(path)

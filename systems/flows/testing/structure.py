@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tickwright.systems.flows.errors import FlowDefinitionError
 from tickwright.systems.flows.structure import (
     FlowDefinition,
     HandlerRef,
@@ -154,15 +155,22 @@ class Structure:
         return Way(f"{path}|{key}|{index}", path, action, targets, guards, t.actions, t.reenter)
 
     def find(self, source: str, name: str) -> str:
-        """Return the state a target names, seen from `source`."""
+        """Return the state a target names, seen from `source`.
+
+        Raises:
+            FlowDefinitionError: there is none.
+        """
         if name.startswith("#"):
-            return self._by_id.get(name[1:], name[1:])
-        if name.startswith("."):
-            return f"{source}{name}".lstrip(".")
-        for scope in self.ancestors(source) or [""]:
-            if (path := f"{scope}.{name}".lstrip(".")) in self.states:
-                return path
-        return self._by_id[name]
+            found = self._by_id.get(name[1:], name[1:])
+        elif name.startswith("."):
+            found = f"{source}{name}".lstrip(".")
+        else:
+            scopes = [f"{scope}.{name}".lstrip(".") for scope in self.ancestors(source) or [""]]
+            found = next((path for path in scopes if path in self.states), self._by_id.get(name, ""))
+        if not found or found not in self.states:
+            known = ", ".join(path for path in self.states if path)
+            raise FlowDefinitionError(f"no state {name!r}", where=source, expected=known[:200], path=source)
+        return found
 
     def candidates(self, active: Iterable[str], action: str) -> list[list[Way]]:
         """Return, per active leaf in document order, the ways that an action may take, innermost first."""

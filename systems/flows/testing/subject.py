@@ -54,6 +54,7 @@ class Subject:
             source, handlers = loaded.definition, loaded.handlers if handlers is None else handlers
         assert not isinstance(source, Path)
         self.definition: FlowDefinition = read_definition(source)
+        CompiledFlow(self.definition, lambda _name, _path: _nothing)  # what is wrong with it is said with its path
         self.structure = Structure(self.definition)
         self.guards = frozenset(name for way in self.structure.all_ways for g in way.guards for name in _names(g))
         self.stands_in = handlers is None

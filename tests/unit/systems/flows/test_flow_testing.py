@@ -110,6 +110,10 @@ def test_missing_handlers_and_wrong_definitions_are_refused_before_anything_runs
         check_flow(REVIEW, {"notTheAuthor": HANDLERS["notTheAuthor"]})
     with pytest.raises(FlowDefinitionError):
         check_flow({"id": "x", "states": {}})
+    wrong = {"id": "x", "initial": "a", "states": {"a": {"on": {"go": "nowhere"}}}}
+    for look in (check_flow, shortest_paths, simple_paths, transition_cover, actions_for):
+        with pytest.raises(FlowDefinitionError, match="no state 'nowhere'"):
+            look(wrong)
 
 
 def test_states_nobody_reaches_and_states_nobody_leaves_are_told():
