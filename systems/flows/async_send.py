@@ -23,7 +23,7 @@ from tickwright.systems.flows.compiled import Edge
 from tickwright.systems.flows.context import FlowEvent
 from tickwright.systems.flows.errors import FlowConflictError, FlowError, FlowTimeoutError
 from tickwright.systems.flows.nodes import Call, is_internal
-from tickwright.systems.flows.results import InvalidAction, InvalidState, TransitionResult
+from tickwright.systems.flows.results import GuardFailed, InvalidAction, InvalidState, TransitionResult
 from tickwright.systems.flows.step import CAUGHT, Calls, Image, Run, finish, prepare
 from tickwright.systems.flows.stepper import Stepper
 from tickwright.systems.flows.store import FlowStore
@@ -111,33 +111,38 @@ class AsyncSender:
     ) -> Any:
         store = self._store
         cells, row, number = store.locate(instance)
-        table = cells.table
         if key is not None and (stored := store.answers.get((number, key))) is not None:
             return stored
         if number in store.locked:
             self._waiters.setdefault(number, deque()).append(wake)
             return _BUSY
         self._advancer.drain(number)
+        cells, row, _ = store.locate(number)  # what was queued may have moved it
         check_revision(cells, row, number, expected_revision)
+        begun = self._choose(cells, row, number, FlowEvent.of(action, user, store.world.now(), data))
+        if isinstance(begun, _Pending):
+            store.locked.add(number)
+            return begun
+        result = self._stepper.reject(cells, row, number, action, user, begun)
+        if key is not None:
+            store.remember(number, key, result)
+        return result
+
+    def _choose(
+        self, cells: Cells, row: int, number: int, event: FlowEvent
+    ) -> _Pending | GuardFailed | InvalidAction | InvalidState:
+        """Choose what an action does, or say why nothing happens."""
+        store, table = self._store, cells.table
         if cells.config_at[row] < 0:
-            lost = InvalidState(table.lost.get(number, ""))
-            return self._stepper.reject(cells, row, number, action, user, lost)
+            return InvalidState(table.lost.get(number, ""))
         image = table.image(cells, row, number)
-        if is_internal(action):
-            unknown = InvalidAction(action, image.config.current_state)
-            return self._stepper.reject(cells, row, number, action, user, unknown)
-        event = FlowEvent.of(action, user, store.world.now(), data)
+        if is_internal(event["action"]):
+            return InvalidAction(event["action"], image.config.current_state)
         subject = store.world.symbols.text(cells.subject[row])
         if cells.entered is not None:
             image.timers = table.timers_of(cells, row, number, store.world.now())
         chosen = store.guarded(lambda: prepare(table.flow, image, event, subject=subject, instance=number))
-        if not isinstance(chosen, tuple):
-            result = self._stepper.reject(cells, row, number, action, user, chosen)
-            if key is not None:
-                store.remember(number, key, result)
-            return result
-        store.locked.add(number)
-        return _Pending(table, image, event, *chosen)
+        return _Pending(table, image, event, *chosen) if isinstance(chosen, tuple) else chosen
 
     async def _take(self, pending: _Pending, timeout_s: float | None) -> None:
         run = pending.run

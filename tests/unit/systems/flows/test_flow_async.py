@@ -4,7 +4,7 @@ import anyio
 import numpy as np
 import pytest
 
-from tickwright.ecs_core import App, ManualClock, Tasks
+from tickwright.ecs_core import App, ManualClock, Tasks, component, f32
 from tickwright.systems.flows import (
     FlowBusyError,
     FlowConflictError,
@@ -20,6 +20,12 @@ from tickwright.systems.flows import (
 )
 
 pytestmark = pytest.mark.anyio
+
+
+@component
+class Mark:
+    n: f32 = 0.0
+
 
 WORK = {
     "id": "work",
@@ -193,6 +199,18 @@ async def test_a_cancelled_send_unlocks(work):
         group.cancel_scope.cancel()
     work.gate.set()
     assert work.flows.send(work.it, "stop") == Success("over")
+
+
+async def test_what_was_queued_may_move_the_instance_before_its_turn(work):
+    work.flows.register(
+        {"id": "mover", "initial": "a", "states": {"a": {"on": {"move": {"actions": "move"}, "go": "b"}}, "b": {}}},
+        handlers={"move": lambda ctx, event: ctx.command(lambda world: world.insert(event.it, Mark()))},
+    )
+    it = work.flows.start("mover")
+    work.flows.start("mover")
+    work.flows.enqueue(it, "move", {"it": it})
+    assert await work.flows.send_async(it, "go") == Success("b")
+    assert [each.action for each in work.flows.history(it)] == ["move", "go"]
 
 
 async def test_a_key_is_answered_once(work):
