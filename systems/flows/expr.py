@@ -15,10 +15,21 @@ Scope = tuple[Mapping[str, Any], Mapping[str, Any]]
 """What an expression sees: (context, event)."""
 _Code = Callable[[Scope], Any]
 
+_BITS = 4096
+
+
+def _product(left: Any, right: Any) -> Any:
+    """Multiply, but refuse whole numbers that grow without end: a flow of data alone could square for ever."""
+    found = left * right
+    if type(found) is int and found.bit_length() > _BITS:
+        raise OverflowError(f"a product of more than {_BITS} bits")
+    return found
+
+
 _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
+    ast.Mult: _product,
     ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,

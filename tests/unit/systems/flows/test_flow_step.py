@@ -15,6 +15,7 @@ from tickwright.systems.flows.definition import (
     to_document,
 )
 from tickwright.systems.flows.errors import FlowDefinitionError, FlowError
+from tickwright.systems.flows.expr import compile_expr
 from tickwright.systems.flows.results import GuardFailed, InvalidAction
 from tickwright.systems.flows.step import begin, step
 
@@ -112,6 +113,13 @@ def test_an_expression_outside_the_allow_list_is_refused(text):
     document = {**DOOR, "states": {"closed": {"on": {"open": {"target": "closed", "guard": {"expr": text}}}}}}
     with pytest.raises(FlowDefinitionError):
         started(document)
+
+
+def test_a_flow_of_data_alone_cannot_square_for_ever():
+    square = compile_expr("n * n", "")[0]
+    assert square(({"n": 2**2000}, {})) == 2**4000
+    with pytest.raises(OverflowError, match="4096 bits"):
+        square(({"n": 2**4000}, {}))
 
 
 def test_an_expression_reads_context_and_event():
