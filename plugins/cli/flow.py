@@ -143,6 +143,8 @@ def _checked(definition: FlowDefinition, handlers: Handlers | None, *, kit: bool
         "actions": list(flow.actions),
         "handlers": sorted(names),
         "kit": "passed" if report is not None and report.ok else "failed" if report is not None else "not run",
+        "untaken": list(report.untaken) if report is not None else [],
+        "one_sided": dict(report.one_sided) if report is not None else {},
         "problems": problems,
     }
 
@@ -154,7 +156,12 @@ def _print(row: dict[str, Any]) -> None:
         if row[label]:
             typer.echo(f"  {label}: {_joined(row[label])}")
     if row["kit"] != "not run":
-        typer.echo(f"  property tests: {row['kit']}")
+        taken = row["transitions"] - len(row["untaken"])
+        typer.echo(f"  property tests: {row['kit']}, {taken} of {row['transitions']} transitions taken")
+        for site in row["untaken"]:
+            typer.echo(f"  never taken: {site}")
+        for site, lack in row["one_sided"].items():
+            typer.echo(f"  guard of {site}: {lack}")
     for problem in row["problems"]:
         typer.echo(f"  problem: {problem}")
     typer.echo(f"  {len(row['problems'])} problems")

@@ -81,6 +81,14 @@ def test_flows_of_a_plugin_are_checked(call):
 def test_the_testing_kit_runs_with_stand_ins_or_with_a_plugins_handlers(call):
     assert "property tests: passed" in call("door.json", DOOR, "check").output
     assert "property tests: passed" in call("door.luau", LUA, "check").output
+
+
+def test_what_the_kit_never_saw_is_told(call):
+    island = {"id": "i", "initial": "a", "states": {"a": {"on": {"go": "a"}}, "b": {"on": {"go": "a"}}}}
+    told = call("island.json", island, "check").output
+    assert "property tests: passed, 1 of 2 transitions taken\n  never taken: b|on.go|0" in told
+    always = LUA.replace("return event.key == 7", "return true")
+    assert "guard of closed|on.open|0: never refused" in call("door.luau", always, "check").output
     broken = LUA.replace("local M", "local calls = 0\nlocal M").replace(
         "return event.key == 7", "calls = calls + 1; return calls % 2 == 0"
     )
