@@ -211,8 +211,7 @@ class Advancer:
                 )
             )
             if end.done:
-                own = flow.nodes[end.leaves[0]].definition.output
-                output = own if own is not None else flow.definition.output
+                output = flow.output_of(end)
                 store.tell(FlowFinished(definition=definition, instance=name, state=end.current_state, output=output))
 
     # -- timers ------------------------------------------------------------------------------------------

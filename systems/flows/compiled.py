@@ -250,6 +250,11 @@ class CompiledFlow:
             return all(self.is_done(c, active) for c in node.initial)
         return any(self.nodes[c].parent == index and self.nodes[c].kind is StateType.FINAL for c in active)
 
+    def output_of(self, config: Config) -> Any:
+        """Return what a flow that is done came to: its final states' output, the root's if they have none."""
+        leaves = [self.nodes[each].definition.output for each in config.leaves]
+        return next((each for each in leaves if each is not None), self.definition.output)
+
     def domain(self, edge: Edge) -> int:
         """Return the innermost state that the transition leaves alone (SCXML's transition domain)."""
         source = self.nodes[edge.source]

@@ -105,7 +105,8 @@ def migrate_one(store: FlowStore, move: _Move) -> None:
             FlowTransitioned(definition=definition, instance=str(instance), from_=move.before, to=to, action=MIGRATE)
         )
         if config.done:
-            store.tell(FlowFinished(definition=definition, instance=str(instance), state=to))
+            output = table.flow.output_of(config)
+            store.tell(FlowFinished(definition=definition, instance=str(instance), state=to, output=output))
 
 
 def migrate_lost(

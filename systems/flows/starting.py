@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tickwright.systems.contracts.events import FlowStarted
+from tickwright.systems.contracts.events import FlowFinished, FlowStarted
 from tickwright.systems.contracts.json import EMPTY, FrozenDict
 from tickwright.systems.flows.cells import CONFIG, ENTERED
+from tickwright.systems.flows.compiled import CompiledFlow, Config
 from tickwright.systems.flows.components import FlowState
 from tickwright.systems.flows.context import FlowEvent
 from tickwright.systems.flows.errors import FlowError
@@ -59,12 +60,22 @@ def start_batch(
         store.calendar.add_group(deadline, ids.copy(), node, place)
     if columns or user:
         table.begun.append((ids, values, user))
-    if store.listened and store.hears(FlowStarted):
-        for at, instance in enumerate(ids.tolist()):
-            name = texts if isinstance(texts, str) else texts[at]
-            state = run.config.current_state
-            store.tell(FlowStarted(definition=flow.definition.id, instance=str(instance), state=state, subject_=name))
+    if store.listened:
+        _tell(store, flow, run.config, ids, texts)
     return ids
+
+
+def _tell(store: FlowStore, flow: CompiledFlow, config: Config, ids: NDArray[np.int64], texts: str | list[str]) -> None:
+    """Send the events of a batch that was started at once, if somebody subscribed to them."""
+    begun, ended = store.hears(FlowStarted), config.done and store.hears(FlowFinished)
+    definition, state, output = flow.definition.id, config.current_state, flow.output_of(config)
+    for at, instance in enumerate(ids.tolist()) if begun or ended else ():
+        name = str(instance)
+        if begun:
+            subject = texts if isinstance(texts, str) else texts[at]
+            store.tell(FlowStarted(definition=definition, instance=name, state=state, subject_=subject))
+        if ended:
+            store.tell(FlowFinished(definition=definition, instance=name, state=state, output=output))
 
 
 def _checked(table: FlowTable, n: int, columns: Mapping[str, Any]) -> dict[str, NDArray[Any]]:

@@ -278,17 +278,10 @@ class Stepper:
                 logging.getLogger(f"tickwright.flow.{definition}").exception("a command of a flow failed")
                 store.audit.append(Rejection(instance, run.event["action"], run.user, store.world.now(), error))
         if run.config.done and store.listened:
-            output = _output(table, run)
+            output = table.flow.output_of(run.config)
             state = run.config.current_state
             store.tell(FlowFinished(definition=definition, instance=str(instance), state=state, output=output))
 
 
 def _state(cells: Cells, row: int) -> str:
     return cells.table.flow.config_list[cells.config_at[row]].current_state
-
-
-def _output(table: FlowTable, run: Run) -> Any:
-    """Return what a flow that is done came to: its final states' output, the root's if they have none."""
-    leaves = [table.flow.nodes[each].definition.output for each in run.config.leaves]
-    given = [each for each in leaves if each is not None]
-    return given[0] if given else table.flow.definition.output

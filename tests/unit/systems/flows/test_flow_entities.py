@@ -170,3 +170,22 @@ def test_a_batch_tells_subscribers_what_single_sends_tell(app, flows):
         outcomes.append([(name, int(instance) - int(ids[0])) for name, instance in told])
     assert outcomes[0] == outcomes[1]
     assert len(outcomes[0]) == 105
+
+
+def test_flow_finished_tells_the_output_wherever_a_flow_ends(app, flows):
+    app.add_plugins(HooksPlugin())
+    told = []
+    app.world.resource(Hooks).on("flow:finished", lambda event, ctx: told.append((event.instance, event.output)))
+    app.update()
+    end = {"type": "final", "output": "over"}
+    flows.register({"id": "ended", "initial": "end", "states": {"end": end}})
+    flows.register({"id": "going", "initial": "a", "states": {"a": {"on": {"go": "end"}}, "end": end}})
+    at_once = [flows.start("ended"), *flows.start_batch("ended", 2).tolist()]
+    stepped = [flows.start("going"), *flows.start_batch("going", 2).tolist()]
+    flows.send(stepped[0], "go")
+    flows.send_batch(stepped[1:], "go")
+    moved = flows.start("going")
+    flows.migrate(moved, {"a": "end"})
+    app.update()
+    app.update()
+    assert sorted(told) == sorted((str(each), "over") for each in (*at_once, *stepped, moved))
