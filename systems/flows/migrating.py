@@ -45,6 +45,7 @@ def plan_migration(
     Raises:
         FlowError: its state has no place in the definition, or its new context is no JSON or does not fit.
     """
+    store.check_outside("migrate")
     cells, row, number = store.locate(instance)
     store.check_free(number)
     table, state = cells.table, cells.config_at[row]

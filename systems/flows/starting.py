@@ -33,6 +33,7 @@ def start_batch(
     columns: Mapping[str, Any],
 ) -> NDArray[np.int64]:
     """Start `n` instances; see `FlowManager.start_batch`."""
+    store.check_outside("start_batch")
     if type(n) is not int or n < 0:
         raise FlowError(f"{n!r} is no number of instances", expected="0 or more")
     texts = subject if isinstance(subject, str) else list(subject)

@@ -79,6 +79,7 @@ class FlowStore:
         owner: str,
     ) -> FlowDefinition:
         """Check a definition and put it in force; nothing changes if it is wrong."""
+        self.check_outside("register")
         read = read_definition(definition)
         flow = CompiledFlow(read, self._functions(handlers, owner))
         key = (read.id, read.version)
@@ -239,7 +240,8 @@ class FlowStore:
             FlowError: action, user or key is no str.
         """
         if self.stepping:
-            raise ReentrantSendError(f"{what} inside a macrostep", todo="use ctx.send, which delivers after the commit")
+            todo = "use ctx.send or ctx.command, which take effect after the commit"
+            raise ReentrantSendError(f"{what} inside a macrostep", todo=todo)
         text(action, "an action", f"flows.{what}")
         text(user, "a user", f"flows.{what}")
         if key is not None:

@@ -376,17 +376,26 @@ class TestOrderAndAtomicity:
             flows.send(it, "go")
         assert isinstance(error.value.cause, ReentrantSendError)
 
-    @pytest.mark.parametrize("door", ["enqueue", "send_batch"])
-    def test_rule_3_a_queue_is_no_way_out_of_a_step_that_may_be_rolled_back(self, app, flows, door):
+    @pytest.mark.parametrize("door", ["enqueue", "send_batch", "start", "start_batch", "migrate", "register"])
+    def test_rule_3_the_manager_is_no_way_out_of_a_step_that_may_be_rolled_back(self, app, flows, door):
+        ways = {
+            "enqueue": lambda: flows.enqueue(it, "go"),
+            "send_batch": lambda: flows.send_batch([it], "go"),
+            "start": lambda: flows.start("f"),
+            "start_batch": lambda: flows.start_batch("f", 2),
+            "migrate": lambda: flows.migrate(it, {"a": "b"}),
+            "register": lambda: flows.register(flat(a={}, b={})),
+        }
+
         def enter(ctx, event):
-            flows.enqueue(it, "go") if door == "enqueue" else flows.send_batch([it], "go")
+            ways[door]()
 
         it = begin(flows, flat(a={"on": {"go": "b"}}, b={"enter": "enter"}), enter=enter)
         with pytest.raises(FlowError) as error:
             flows.send(it, "go")
         assert isinstance(error.value.cause, ReentrantSendError)
         app.update()
-        assert flows.get(it).current_state == "a"
+        assert (flows.get(it).current_state, len(flows.query()), len(flows.definitions())) == ("a", 1, 1)
 
     def test_rule_6_what_is_sent_to_nobody_is_in_the_audit_stream(self, app, flows):
         it = begin(flows, flat(a={"on": {"go": {"actions": "tell"}}}), tell=lambda c, e: c.send(999_999, "hear"))
