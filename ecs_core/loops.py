@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import sniffio
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["EventLoop", "current_loop", "soon_caller"]
 
 _Run = Callable[[], Coroutine[Any, Any, None]]
+_Lent = Callable[["anyio.CancelScope | None"], Coroutine[Any, Any, None]]
 
 
 class EventLoop(Protocol):
@@ -49,8 +51,11 @@ class EventLoop(Protocol):
         """Start a task that outlives the caller and catches its own errors; from the loop's thread."""
         ...
 
-    def begin(self, run: _Run, name: str) -> None:
-        """Do as `spawn` does, and run the task's first steps now, if the loop can; from the loop's thread."""
+    def begin(self, run: _Lent, name: str) -> None:
+        """Do as `spawn` does, and run the task's first steps now, if the loop can; from the loop's thread.
+
+        `run` is called with an open scope that it is to close once it has waited, or with None.
+        """
         ...
 
     def breathe(self) -> Awaitable[None]:
@@ -89,12 +94,12 @@ class _Asyncio:
     def spawn(self, run: _Run, name: str) -> None:
         self._loop.create_task(run(), name=name)
 
-    def begin(self, run: _Run, name: str) -> None:
+    def begin(self, run: _Lent, name: str) -> None:
         if self._beginner is None:
             from tickwright.ecs_core.begun import Beginner
 
-            self._beginner = Beginner(self._loop)
-        self._beginner.begin(run(), name)
+            self._beginner = Beginner(self._loop, self.scope)
+        self._beginner.begin(run, name)
 
     def breathe(self) -> Awaitable[None]:
         return self._sleep(0)
@@ -130,8 +135,8 @@ class _Trio:
     def spawn(self, run: _Run, name: str) -> None:
         self._lowlevel.spawn_system_task(run, name=name)
 
-    def begin(self, run: _Run, name: str) -> None:
-        self.spawn(run, name)  # trio has no way to step a task
+    def begin(self, run: _Lent, name: str) -> None:
+        self.spawn(partial(run, None), name)  # trio has no way to step a task
 
     def breathe(self) -> Awaitable[None]:
         return self._lowlevel.checkpoint()

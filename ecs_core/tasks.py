@@ -18,6 +18,8 @@ from tickwright.ecs_core.inbox import Inbox
 from tickwright.ecs_core.loops import EventLoop, current_loop, soon_caller
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     import anyio
     from anyio.from_thread import BlockingPortal
 
@@ -124,6 +126,22 @@ class Task:
 
     def __repr__(self) -> str:
         return f"Task({self.id}, {self.name!r}{', done' if self.done else ''})"
+
+
+class _Lent:
+    """An open scope that a task closes only if it has waited by then: else the next one needs it."""
+
+    __slots__ = ("_scope", "_task")
+
+    def __init__(self, task: Task, scope: anyio.CancelScope) -> None:
+        self._task = task
+        self._scope = scope
+
+    def __enter__(self) -> anyio.CancelScope:
+        return self._scope
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> bool:
+        return False if self._task._beginning else bool(self._scope.__exit__(kind, error, tb))
 
 
 class Tasks:
@@ -276,7 +294,7 @@ class Tasks:
                 todo="await app.pump_until(...) or app.run_async(...) instead",
             )
 
-    def _begin(self, task: Task, run: Callable[[], Coroutine[Any, Any, None]], loop: EventLoop) -> None:
+    def _begin(self, task: Task, run: Callable[..., Coroutine[Any, Any, None]], loop: EventLoop) -> None:
         """Run a task until it first waits; take in its result if it has one by then."""
         task._beginning = True
         try:
@@ -284,7 +302,7 @@ class Tasks:
         finally:
             task._beginning = False
             if task.result is not None:
-                task.done = True
+                task.done, task._scope = True, None  # others use its scope now
                 del self._live[task.id]
                 self._loop_tasks.discard(task.id)
         if task._deadline is not None and not task.done:
@@ -311,10 +329,16 @@ class Tasks:
             self._loop = current_loop()
         return self._loop
 
-    async def _run(self, task: Task, fn: Callable[..., Awaitable[Any]], args: tuple[Any, ...]) -> None:
+    async def _run(
+        self,
+        task: Task,
+        fn: Callable[..., Awaitable[Any]],
+        args: tuple[Any, ...],
+        lent: anyio.CancelScope | None = None,
+    ) -> None:
         result = _CANCELLED
         try:
-            with task._make_scope() as scope:
+            with task._make_scope() if lent is None else _Lent(task, lent) as scope:
                 task._scope = scope
                 if task._cancelling:
                     import anyio

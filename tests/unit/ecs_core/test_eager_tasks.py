@@ -352,3 +352,36 @@ def test_a_task_that_cancels_its_own_asyncio_task_does_not_cancel_the_next() -> 
         return [await ended(app, app.tasks.start(fn, eager=True)) for fn in (rude, patient)]
 
     assert on_loop(main) == [TaskResult(value="over before it waits"), TaskResult(value="undisturbed")]
+
+
+def _expire(task: Task) -> None:
+    task.scope.deadline = task.time() + 0.01
+
+
+def _shield(task: Task) -> None:
+    task.scope.shield = True
+
+
+@pytest.mark.parametrize("rude", [_expire, _shield, lambda task: task.scope.cancel(), lambda task: task.cancel()])
+@pytest.mark.parametrize("then", [0, 1, 3])
+def test_what_a_task_does_to_its_scope_does_not_reach_the_next(rude: Callable[[Task], None], then: int) -> None:
+    async def main(app: App) -> list[TaskResult]:
+        tasks: list[Task] = []
+
+        async def meddle() -> str:
+            rude(tasks[-1])
+            return "over before it waits"
+
+        async def patient() -> str:
+            assert not tasks[-1].scope.shield
+            await anyio.sleep(1)
+            return "undisturbed"
+
+        async def quick() -> str:
+            return "quick"
+
+        started = [app.tasks.start(fn, on_start=tasks.append, eager=True) for fn in (meddle, *[quick] * then, patient)]
+        return [await ended(app, task) for task in started]
+
+    said = ["over before it waits", *["quick"] * then, "undisturbed"]
+    assert on_loop(main) == [TaskResult(value=each) for each in said]
