@@ -178,14 +178,25 @@ def _actions(value: Any, path: str) -> list[Any]:
 
 
 def _built_in(action: Any, name: Any, path: str) -> Any:
-    """Translate XState's own actions where they are data."""
-    if name not in ("xstate.raise", "xstate.log"):
+    """Translate XState's own actions where they are data; those that are not are refused by name."""
+    if not isinstance(name, str) or not name.startswith("xstate."):
         return action
-    params = {key: each for key, each in action.items() if key != "type"}
+    params = {key: each for key, each in action.items() if key != "type"} if isinstance(action, Mapping) else {}
     if name == "xstate.log":
         return {"type": "flow.log", "params": {"message": str(params.get("value", ""))}}
+    if name == "xstate.cancel" and isinstance(params.get("sendId"), str):
+        return {"type": "flow.cancel", "params": {"id": params["sendId"]}}
+    if name != "xstate.raise":
+        raise _refuse(f"`{name}` has no counterpart here", path, "name an action, and give it as a handler")
     event = params.get("event")
     if not isinstance(event, Mapping) or not isinstance(event.get("type"), str):
         raise _refuse("a raised event without a type", path)
     data = {key: each for key, each in event.items() if key != "type"}
-    return {"type": "flow.raise", "params": {"action": event["type"], **({"data": data} if data else {})}}
+    raised: dict[str, Any] = {"action": event["type"], **({"data": data} if data else {})}
+    delay = params.get("delay")
+    if not delay:
+        return {"type": "flow.raise", "params": raised}
+    if isinstance(delay, bool) or not isinstance(delay, int | float):
+        raise _refuse(f"the delay {delay!r}", f"{path}.delay", "write the milliseconds", "a number")
+    label = {"id": str(params["id"])} if params.get("id") else {}
+    return {"type": "flow.send", "params": {**raised, "delay_s": delay / 1000, **label}}

@@ -129,6 +129,9 @@ def test_v5_stays_inside_unless_told_to_reenter(flows, transition, entries):
         ({"on": {"go": {"target": "a", "internal": True}}}, "states.a.on.go.internal"),
         ({"initial": {"target": "b", "cond": "x"}, "states": {"b": {}}}, "states.a.initial.cond"),
         ({"entry": [lambda: 1]}, "states.a.entry"),
+        ({"entry": {"type": "xstate.assign", "assignment": {}}}, "states.a.entry"),
+        ({"entry": "xstate.sendTo"}, "states.a.entry"),
+        ({"entry": {"type": "xstate.raise", "event": {"type": "e"}, "delay": "soon"}}, "states.a.entry.delay"),
         ({"unheard": 1}, "states.a.unheard"),
     ],
 )
@@ -147,6 +150,26 @@ def test_actions_of_an_initial_transition_run_between_the_entries_of_the_state_a
     handlers = {name: (lambda ctx, event, name=name: seen.append(name)) for name in names}
     it = started(flows, from_xstate({"id": "m", "initial": "outer", "states": {"outer": outer}}), **handlers)
     assert (seen, flows.get(it).current_state) == (list(names), "outer.b")
+
+
+def test_what_xstate_raises_later_comes_later_and_can_be_cancelled(app, flows):
+    later = [
+        {"type": "xstate.raise", "event": {"type": name, "n": 1}, "delay": 150, "id": name} for name in ("one", "two")
+    ]
+    config = {
+        "id": "m",
+        "initial": "a",
+        "states": {
+            "a": {"entry": [*later, {"type": "xstate.cancel", "sendId": "one"}], "on": {"one": "b", "two": "c"}},
+            "b": {},
+            "c": {},
+        },
+    }
+    it = started(flows, from_xstate(config))
+    app.update()
+    assert flows.get(it).current_state == "a"
+    app.update()
+    assert [(each.to, each.timestamp, each.data) for each in flows.history(it)] == [("c", 1150, {"n": 1})]
 
 
 def test_xstate_guards_and_built_in_actions(flows):
