@@ -19,6 +19,7 @@ __all__ = ["from_scxml"]
 
 _STATES = {"state", "parallel", "final", "history"}
 _DELAY = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(ms|s)?")
+_OWN = {"state": ("initial",), "history": ("type",)}
 _SEND = {"event", "delay", "id", "target", "type"}
 
 
@@ -118,7 +119,7 @@ class _Reader:
         """Return a state, or the root, as a document."""
         kind = _tag(element)
         if kind != "scxml":
-            _check_attributes(element, {"id", "initial", "type"}, path)
+            _check_attributes(element, {"id", *_OWN.get(kind, ())}, path)
         out: dict[str, Any] = {}
         if kind in ("parallel", "final", "history"):
             out["type"] = kind
@@ -181,6 +182,8 @@ class _Reader:
 
     def _transition(self, element: ElementTree.Element, source: ElementTree.Element, path: str) -> Arrow:
         _check_attributes(element, {"event", "cond", "target", "type"}, path)
+        if (kind := element.get("type", "external")) not in ("internal", "external"):
+            raise _refuse(f"a transition of type {kind!r}", path, expected="internal or external")
         targets = (element.get("target") or "").split()
         for target in targets:
             if target not in self.paths:
@@ -209,7 +212,8 @@ class _Reader:
                     continue
                 _check_attributes(each, {"id", "expr"}, "datamodel")
                 text = each.get("expr") or (each.text or "").strip()
-                name = each.get("id", "")
+                if not (name := each.get("id", "")).isidentifier():
+                    raise _refuse(f"<data> with the id {name!r}", "datamodel", expected="a name")
                 yield name, to_value(text, f"data {name}") if text else None
 
     # -- executable content ------------------------------------------------------------------------------

@@ -377,6 +377,9 @@ def test_internal_transitions_stay_inside(flows):
         ("<transition event='e' cond='a b'/>", "no expression"),
         ("<transition event='e' target='nowhere'/>", "nowhere"),
         ("<onentry><assign location='a.b' expr='1'/></onentry>", "a.b"),
+        ("<transition event='e' type='sideways'/>", "sideways"),
+        ("<parallel id='p' initial='q'><state id='q'/></parallel>", "initial"),
+        ("<datamodel><data expr='1'/></datamodel>", "data"),
     ],
 )
 def test_what_scxml_has_and_flows_do_not_is_refused_by_name(inside, named):
