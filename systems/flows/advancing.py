@@ -122,13 +122,15 @@ class Advancer:
     def _take_ticket(self, ticket: Ticket, later: list[Queued | Ticket]) -> None:
         """Step a ticket: an id that is named twice takes its actions in the order given, one pass each."""
         waiting = self._put_off(ticket, later)
-        for places in _passes(ticket.ids, waiting):
+        ascending = ascends(ticket.ids)
+        for places in [waiting] if ascending else _passes(ticket.ids, waiting):
             rest: list[NDArray[np.int64]] = []
             touched: dict[int, Cells] = {}
             size = len(ticket) if places is None else len(places)
             for start in range(0, size, BLOCK):
                 part = slice(start, min(start + BLOCK, size))
-                self._take_block(ticket, part if places is None else places[part], rest, touched)
+                some = part if places is None else places[part]
+                self._take_block(ticket, some, rest, touched, ascending=ascending)
             for cells in touched.values():
                 cells.mark()
                 self._clear_delayed(cells.table)
@@ -150,16 +152,23 @@ class Advancer:
         return np.flatnonzero(left & ~locked)
 
     def _take_block(
-        self, ticket: Ticket, places: Where, rest: list[NDArray[np.int64]], touched: dict[int, Cells]
+        self,
+        ticket: Ticket,
+        places: Where,
+        rest: list[NDArray[np.int64]],
+        touched: dict[int, Cells],
+        *,
+        ascending: bool,
     ) -> None:
         """Step by columns what can be stepped so; add the places of the others to `rest`."""
-        for cells, rows, at in self.store.groups(ticket.ids[places]):
+        for cells, rows, at in self.store.groups(ticket.ids[places], ascending=ascending):
             some = within(places, at)
             if cells is None or not cells.table.dense.usable:
                 rest.append(_numbers(some))
                 continue
-            lost = cells.config[rows] < 0
-            if lost.any():
+            configs = cells.config[rows]
+            if configs.min() < 0:
+                lost = configs < 0
                 rest.append(_numbers(some)[lost])
                 some, rows = _numbers(some)[~lost], _numbers(rows)[~lost]
                 if not len(rows):

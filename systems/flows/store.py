@@ -186,8 +186,11 @@ class FlowStore:
                 return found
         return None
 
-    def groups(self, ids: NDArray[np.int64]) -> Iterator[tuple[Cells | None, Where, Where]]:
-        """Yield (columns, rows, places in `ids`) for each of the world's tables; None for ids that are no instances."""
+    def groups(self, ids: NDArray[np.int64], *, ascending: bool = False) -> Iterator[tuple[Cells | None, Where, Where]]:
+        """Yield (columns, rows, places in `ids`) for each of the world's tables; None for ids that are no instances.
+
+        `ascending` says that each id is known to be greater than the one before.
+        """
         entities = self.world.entities
         size = len(ids)
         low = int(ids[0]) & 0xFFFFFFFF if size else 0
@@ -197,7 +200,7 @@ class FlowStore:
             and low > 0
             and span.stop <= entities.used
             and int(ids[-1]) - int(ids[0]) == size - 1
-            and bool((ids[1:] > ids[:-1]).all())
+            and (ascending or bool((ids[1:] > ids[:-1]).all()))
             and bool((entities.generation[span] == int(ids[0]) >> 32).all())
         ):
             numbers, rows = entities.table[span], entities.row[span]
