@@ -501,3 +501,21 @@ def test_the_default_of_a_history_state_is_found_beside_it(flows):
 
 
 HISTORY = {"type": "history"}
+
+
+def test_a_context_is_open_and_a_field_that_nobody_wrote_is_none(flows):
+    flows.register(
+        {
+            "id": "open",
+            "initial": "a",
+            "context_types": {"n": "i32"},
+            "states": {"a": {"on": {"go": {"target": "b", "guard": {"expr": "n > 0 and extra > 1"}}}}, "b": {}},
+        }
+    )
+    bare, more = flows.start("open", {"n": 1}), flows.start("open", {"n": 1, "extra": 2})
+    refused = flows.send(bare, "go")
+    assert isinstance(refused, GuardFailed)
+    assert "NoneType" in refused.reason
+    assert flows.send(more, "go") == Success("b")
+    with pytest.raises(FlowError):
+        flows.start_batch("open", 2, extra=2)
