@@ -84,6 +84,7 @@ class App(Registration):
         self.failures = Failures(on_error, lambda: self.time.tick)
         self.probe = Probe(self.failures)
         self.schedules = Schedules(self.world, self.streams, self.probe)
+        self.world.observers.let_go = self.schedules.take_back
         self.states = States(self.world, self.schedules.run)
         self.ticker = Ticker(self)
         self.pump = Pump(self, self.world.events.register(AppExit).reader("app.run"))

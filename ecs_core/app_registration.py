@@ -170,7 +170,10 @@ class Registration:
 
         Raises:
             SystemParamError: `fn` has no parameter `On[E]`.
+            StaleEntityError: the entity is gone.
         """
+        if entity is not None:
+            self.world.entities.find(entity)
         self.ticker.check_use("observe")
         return self.world.observers.add(self._observer(fn, entity, priority))
 
@@ -274,8 +277,13 @@ class Registration:
     def _observer(self, fn: Callable[..., Any], entity: Entity | None, priority: int) -> Observer:
         trigger: On[Any] = On()
         system = self.schedules.system(fn, self._owner, trigger=trigger)
+        try:
+            event_type = observed_type(system)
+        except Exception:
+            self.schedules.take_back(system)
+            raise
         return Observer(
-            event_type=observed_type(system),
+            event_type=event_type,
             system=system,
             trigger=trigger,
             entity=entity,

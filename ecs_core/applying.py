@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
-from tickwright.ecs_core.component import ComponentInfo, info_of
+from tickwright.ecs_core.component import ComponentInfo
 from tickwright.ecs_core.entity import Ids
 from tickwright.ecs_core.packing import chunk_columns
 from tickwright.ecs_core.preparing import Values
@@ -34,7 +34,7 @@ def prepare(world: World, group: Group) -> Prepared:
         return group, *group.batch
     ids = _ids(world, group.ids)
     for kind in group.kinds if group.operation == "remove" else ():
-        info_of(kind)
+        world.components.removable(kind)
     if group.operation not in ("spawn", "insert"):
         return group, ids, []
     group.absorb()

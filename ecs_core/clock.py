@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
+import operator
 import time
-from typing import Protocol
+from typing import Any, Protocol
 
+from tickwright.ecs_core.checks import is_finite
 from tickwright.ecs_core.errors import TickwrightError
 
-__all__ = ["Clock", "ManualClock", "SystemClock"]
+__all__ = ["Clock", "ManualClock", "SystemClock", "check_step"]
 
 
 class Clock(Protocol):
@@ -36,7 +37,7 @@ class SystemClock:
 
     def advance(self, dt_s: float | None = None) -> float:
         """Read the machine's clocks; `dt_s` replaces the measured delta, not the date."""
-        _check_step(dt_s, "dt_s")
+        check_step(dt_s, "dt_s")
         mark = time.monotonic_ns()
         measured, self._mark_ns = (mark - self._mark_ns) / 1e9, mark
         self._now_ms = max(self._now_ms, time.time_ns() // 1_000_000)
@@ -55,9 +56,9 @@ class ManualClock:
     """
 
     def __init__(self, start_ms: int = 0, *, step_ms: int = 16) -> None:
-        _check_step(step_ms, "ManualClock(step_ms=)")
-        self.step_ms = step_ms
-        self._now_us = start_ms * 1000
+        check_step(step_ms, "ManualClock(step_ms=)")
+        self.step_ms = _whole_ms(step_ms, "ManualClock(step_ms=)")
+        self._now_us = _whole_ms(start_ms, "ManualClock(start_ms=)") * 1000
 
     def now_ms(self) -> int:
         """Return the present."""
@@ -65,20 +66,28 @@ class ManualClock:
 
     def advance(self, dt_s: float | None = None) -> float:
         """Step by `step_ms`, or by `dt_s` seconds (kept to the microsecond)."""
-        _check_step(dt_s, "dt_s")
+        check_step(dt_s, "dt_s")
         step_us = self.step_ms * 1000 if dt_s is None else round(dt_s * 1e6)
         self._now_us += step_us
         return step_us / 1e6 if dt_s is None else dt_s
 
     def set_ms(self, now_ms: int) -> None:
         """Jump to a time, for tests of timers."""
-        self._now_us = now_ms * 1000
+        self._now_us = _whole_ms(now_ms, "set_ms") * 1000
 
     def __repr__(self) -> str:
         return f"ManualClock(start_ms={self.now_ms()}, step_ms={self.step_ms})"
 
 
-def _check_step(step: float | None, where: str) -> None:
+def check_step(step: float | None, where: str) -> None:
     """Refuse a step that no time can take: timers and deltas rely on time that does not go backwards."""
-    if step is not None and not (math.isfinite(step) and step >= 0):
-        raise TickwrightError(f"time cannot move by {step}", where=where, expected="a finite number, 0 or more")
+    if step is not None and not (is_finite(step) and step >= 0):
+        raise TickwrightError(f"time cannot move by {step!r}", where=where, expected="a finite number, 0 or more")
+
+
+def _whole_ms(value: Any, where: str) -> int:
+    """Return milliseconds as an int: `now()` is one everywhere."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TickwrightError(f"{value!r} is no time", where=where, expected="whole milliseconds") from None

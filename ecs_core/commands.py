@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tickwright.ecs_core.applying import check_alive, execute, prepare
-from tickwright.ecs_core.component import ComponentError, info_of
+from tickwright.ecs_core.clock import check_step
 from tickwright.ecs_core.entity import Entity, Ids, as_ids, check_distinct
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.grouping import Grouping
 from tickwright.ecs_core.preparing import Values
 from tickwright.ecs_core.schema_change import follow, value_lists
 from tickwright.ecs_core.staged import Group, Operation
-from tickwright.ecs_core.values import opened, split_components
+from tickwright.ecs_core.values import opened, split_components, whole_count
 
 if TYPE_CHECKING:
     from tickwright.ecs_core.world import World
@@ -151,8 +151,7 @@ class Commands(Grouping):
         Raises:
             ComponentError: values that do not fit; they are checked now, and nothing is staged then.
         """
-        if count < 0:
-            raise ComponentError(f"{count} entities", where="spawn_batch", expected="0 or more", component="", field="")
+        count = whole_count(count)
         values = self._staged(components, count)
         ids = self._world.entities.reserve_batch(count)
         self._barrier(Group("spawn", len(self._groups), batch=(ids.copy(), values)))  # the caller may write to theirs
@@ -166,13 +165,13 @@ class Commands(Grouping):
 
     def _staged(self, components: Sequence[Any], count: int) -> list[Values]:
         """Return values with columns of their own: the caller's arrays may change before they are applied."""
-        found = self._world.values_of(opened(components), count)
+        found = self._world.values_of(opened(components, count), count)
         return [each.copy() for each in found]
 
     def remove_batch(self, ids: Any, *kinds: type[Any]) -> None:
         """Stage taking components from distinct entities."""
         for kind in kinds:
-            info_of(kind)
+            self._world.components.removable(kind)
         self._barrier(Group("remove", len(self._groups), kinds=kinds, batch=(_distinct(ids), [])))
 
     def despawn_batch(self, ids: Any) -> None:
@@ -184,15 +183,25 @@ class Commands(Grouping):
         self._barrier(Group("call", len(self._groups), call=command))
 
     def trigger(self, event: object, *, entity: int | None = None) -> None:
-        """Stage the triggering of an event's observers."""
-        self.add(lambda world: world.trigger(event, entity=entity))
+        """Stage the triggering of an event's observers; an entity that is gone then is a stale id like any other."""
+
+        def call(world: World) -> None:
+            if entity is None or world.contains(entity) or not world.misses(entity, "trigger"):
+                world.trigger(event, entity=entity)
+
+        self.add(call)
 
     def insert_resource(self, resource: object) -> None:
         """Stage a resource."""
         self.add(lambda world: world.insert_resource(resource))
 
     def after(self, delay_s: float) -> Commands:
-        """Return commands that are applied in the first tick at or after `delay_s` seconds of the world's time."""
+        """Return commands that are applied in the first tick at or after `delay_s` seconds of the world's time.
+
+        Raises:
+            TickwrightError: a delay that is negative, or no finite number.
+        """
+        check_step(delay_s, "commands.after")
         later = Commands(self._world)
         self._delayed.append((delay_s, later))
         return later
@@ -248,7 +257,7 @@ class Commands(Grouping):
         """Yield what is staged, to be saved.
 
         Raises:
-            TickwrightError: a call or a batch: neither can be saved.
+            TickwrightError: a call, which cannot be saved.
         """
         if self._delayed:
             raise TickwrightError(
@@ -259,15 +268,26 @@ class Commands(Grouping):
             )
         self._drop_outdated()
         for group in self._groups:
-            if group.call is not None or group.batch is not None:
+            if group.call is not None:
                 raise TickwrightError(
-                    "delayed calls and batches cannot be saved",
+                    "delayed calls cannot be saved",
                     where="app.snapshot",
-                    expected="delayed spawn, insert, remove, despawn",
+                    expected="delayed spawn, insert, remove, despawn, and batches of them",
                 )
+            if group.batch is not None:
+                yield self._as_rows(group, *group.batch)
+                continue
             group.absorb()
             self._follow(group)
             yield group
+
+    def _as_rows(self, batch: Group, ids: Ids, values: list[Values]) -> Group:
+        """Return a batch as operations on single entities, which is how it is saved."""
+        group, count = Group(batch.operation, batch.number, batch.kinds, ids=ids.tolist()), len(ids)
+        if batch.operation in ("spawn", "insert"):
+            now = [follow(self._world, each, count) for each in values]
+            group.fill([each.info for each in now], [value_lists(self._world, each, count) for each in now])
+        return group
 
     def _follow(self, group: Group) -> None:
         """Give staged values the schemas that hold now."""

@@ -51,6 +51,7 @@ __all__ = [
     "FieldInfo",
     "Storage",
     "Symbol",
+    "annotations_of",
     "check_name",
     "column",
     "columns",
@@ -156,6 +157,11 @@ def make_component(
         transient=transient,
         shared_dtype=dtypes.pop() if len(dtypes) == 1 else None,
     )
+    if fields:
+        from tickwright.ecs_core.field_checks import check_field
+
+        for field in fields:
+            check_field(info, field)
     target: Any = kind
     target.__component__ = info
     if storage == "table":
@@ -206,7 +212,7 @@ def _fields(kind: type[Any], label: str, storage: Storage | None) -> tuple[Field
     """Return the columns, None if a field can only be an object."""
     if storage == "object" or not dataclasses.is_dataclass(kind):
         return () if storage == "sparse" else None
-    hints = _hints(kind, label)
+    hints = annotations_of(kind, label)
     found: list[FieldInfo] = []
     for each in dataclasses.fields(kind):
         spec, enum_type = column_of(hints.get(each.name))
@@ -242,7 +248,12 @@ def _fields(kind: type[Any], label: str, storage: Storage | None) -> tuple[Field
     return tuple(found)
 
 
-def _hints(kind: type[Any], label: str) -> dict[str, Any]:
+def annotations_of(kind: type[Any], label: str) -> dict[str, Any]:
+    """Return a class's resolved annotations.
+
+    Raises:
+        ComponentError: a name in them that is not visible where the class is.
+    """
     try:
         return typing.get_type_hints(kind, localns=_callers_names(kind), include_extras=True)
     except Exception as error:
@@ -265,9 +276,9 @@ def _callers_names(kind: type[Any]) -> dict[str, Any]:
     return found
 
 
-def check_name(name: str, what: str, label: str) -> None:
+def check_name(name: Any, what: str, label: str) -> None:
     """Raise ComponentError for a name that no component, or no field of one, can have."""
-    bad = not name.isidentifier() or keyword.iskeyword(name) or name.startswith("__")
+    bad = not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name) or name.startswith("__")
     if what != "component":
         bad = bad or name in _RESERVED or name.startswith("_")
     if bad:

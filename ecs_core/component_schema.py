@@ -29,11 +29,21 @@ def from_schema(name: str, schema: Mapping[str, Any], *, storage: Storage | None
     >>> Decay(rate=0.5)
     Decay(rate=0.5, left=1.0)
     """
-    check_name(name, "component", name)
+    check_name(name, "component", str(name))
+    fields: Any = schema
+    if not isinstance(fields, Mapping):
+        raise ComponentError(
+            f"the schema of component '{name}' is {schema!r}",
+            expected="field names with types, such as {'x': 'f32'}",
+            component=name,
+            field="",
+        )
     annotations: dict[str, Any] = {}
     defaults: dict[str, Any] = {}
-    for key, given in schema.items():
+    for key, given in fields.items():
         check_name(key, f"component '{name}'", name)
+        if not isinstance(given, str | Mapping):
+            raise _error(name, key, f"is {given!r}", expected="a type's name, or a table {type, default, unit, ...}")
         spec: dict[str, Any] = {"type": given} if isinstance(given, str) else dict(given)
         annotations[key], defaults[key] = _field(name, key, spec)
     body = {"__annotations__": annotations, "__module__": "tickwright.schema", **defaults}
@@ -46,6 +56,8 @@ def _field(name: str, key: str, spec: dict[str, Any]) -> tuple[Any, Any]:
     for each in spec:
         if each not in _SETTINGS:
             raise _error(name, key, f"has no setting '{each}'", expected=", ".join(("type", *_SETTINGS)))
+    if not isinstance(type_name, str):
+        raise _error(name, key, f"has the type {type_name!r}", expected=", ".join([*COLUMN_TYPES, *_OBJECTS]))
     if type_name in COLUMN_TYPES:
         found = COLUMN_TYPES[type_name]
         zero: Any = "" if found.kind == "symbol" else False if found.dtype == np.bool_ else found.dtype.type(0).item()

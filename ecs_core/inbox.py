@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from tickwright.ecs_core.checks import is_count
 from tickwright.ecs_core.errors import TickwrightError
 
 __all__ = ["Inbox", "InboxFullError"]
@@ -20,6 +21,8 @@ class Inbox:
     """Thread-safe queue of calls; `wake` callbacks let a sleeping loop notice."""
 
     def __init__(self, cap: int = 100_000) -> None:
+        if not is_count(cap):
+            raise TickwrightError(f"an inbox for {cap!r} entries", where="App(inbox_cap=)", expected="1 or more")
         self.cap = cap
         self._items: deque[Callable[[], Any]] = deque()
         self._lock = threading.Lock()

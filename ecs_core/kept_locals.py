@@ -62,9 +62,8 @@ def _locals(app: App) -> Iterator[tuple[str, LocalValue]]:
 
 def _systems(app: App) -> Iterator[System]:
     yield from app.schedules.systems()
-    for observers in app.world.observers.by_type.values():
-        for observer in sorted(observers, key=lambda each: each.order):
-            yield observer.system
+    for observer in app.world.observers:
+        yield observer.system
 
 
 def _is_plain(local: LocalValue) -> bool:

@@ -1,14 +1,15 @@
 """Event observers: functions called at once when an event is triggered, for one entity or for all.
 
-`app.observe(fn)` with a parameter `On[E]`; `world.trigger(event, entity=...)` calls the observers of that entity,
-then bubbles along `ChildOf` if the event type says so (`propagates = True`), then the observers of every entity.
-Among themselves observers run by (priority, order of registration), the smallest number first.
+`app.observe(fn)` with a parameter `On[E]`; `world.trigger(event, entity=...)` calls the observers of that entity and
+those of every entity, then, if the event type says so (`propagates = True`), does the same for its parent along
+`ChildOf`, and so on. At each step observers run by priority, the smallest number first; of equal ones those of every
+entity before those of this one, and then in the order of registration. An entity's observers end with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from tickwright.ecs_core.schedule.errors import SystemParamError
@@ -52,7 +53,11 @@ class Observer:
     priority: int = 0
     owner: str = ""
     order: int = 0
-    running: bool = False
+
+    @property
+    def rank(self) -> tuple[int, bool, int]:
+        """Its place among others that hear the same."""
+        return self.priority, self.entity is not None, self.order
 
     def call(self, event: object, entity: Entity | None, target: Entity | None) -> bool:
         """Run for one event; False if it stopped the bubbling. What it staged is applied when it returns."""
@@ -69,52 +74,80 @@ class Observer:
             trigger.event, trigger.entity, trigger.target, trigger._bubbles = saved
 
 
-@dataclass(slots=True)
 class Observers:
-    """All observers of one world, by event type."""
+    """All observers of one world, by event type, then by entity (None for every entity)."""
 
-    parent_of: Callable[[Any], Any]
-    by_type: dict[type[Any], list[Observer]] = field(default_factory=dict)
-    count: int = 0
+    def __init__(self, parent_of: Callable[[Any], Any]) -> None:
+        self.parent_of = parent_of
+        self.let_go: Callable[[System], object] = lambda system: system.detach()
+        self._by_type: dict[type[Any], dict[Any, list[Observer]]] = {}
+        self._targets: dict[Any, list[Observer]] = {}
+        self._count = 0
+
+    def __iter__(self) -> Iterator[Observer]:
+        found = [each for kinds in self._by_type.values() for own in kinds.values() for each in own]
+        return iter(sorted(found, key=lambda each: each.order))
 
     def add(self, observer: Observer) -> Observer:
         """Register an observer."""
-        self.count += 1
-        observer.order = self.count
-        found = self.by_type.setdefault(observer.event_type, [])
-        found.append(observer)
-        found.sort(key=lambda each: (each.priority, each.order))
+        self._count += 1
+        observer.order = self._count
+        own = self._by_type.setdefault(observer.event_type, {}).setdefault(observer.entity, [])
+        own.append(observer)
+        own.sort(key=lambda each: each.rank)
+        if observer.entity is not None:
+            self._targets.setdefault(observer.entity, []).append(observer)
         return observer
 
     def remove(self, observer: Observer) -> None:
         """Forget an observer; unknown ones are ignored."""
-        found = self.by_type.get(observer.event_type, [])
-        if observer in found:
-            found.remove(observer)
-            observer.system.detach()
+        kinds = self._by_type.get(observer.event_type, {})
+        own = kinds.get(observer.entity, [])
+        if observer not in own:
+            return
+        own.remove(observer)
+        if not own:
+            del kinds[observer.entity]
+        if observer.entity is not None:
+            self._targets[observer.entity].remove(observer)
+            if not self._targets[observer.entity]:
+                del self._targets[observer.entity]
+        self.let_go(observer.system)
 
     def trigger(self, event: object, *, entity: Any = None) -> None:
         """Call every observer of this event now."""
-        observers = self.by_type.get(type(event))
-        if not observers:
+        kinds = self._by_type.get(type(event))
+        if not kinds:
             return
         at, bubbles = entity, bool(getattr(type(event), "propagates", False))
-        while at is not None:
-            onward = True
-            for observer in [each for each in observers if each.entity == at]:
+        while True:
+            heard = [*kinds.get(None, ())]
+            if at is not None and at in kinds:
+                heard = sorted([*heard, *kinds[at]], key=lambda each: each.rank)
+            onward = at is not None and bubbles
+            for observer in heard:
                 onward = observer.call(event, at, entity) and onward
                 observer.system.apply()
-            at = self.parent_of(at) if bubbles and onward else None
-        for observer in [each for each in observers if each.entity is None]:
-            observer.call(event, entity, entity)
-            observer.system.apply()
+            at = self.parent_of(at) if onward else None
+            if at is None:
+                return
+
+    @property
+    def has_targets(self) -> bool:
+        """Whether any entity has observers of its own."""
+        return bool(self._targets)
+
+    def forget(self, entities: Iterable[int]) -> None:
+        """Forget the observers of entities that have ended."""
+        for entity in entities:
+            for observer in list(self._targets.get(entity, ())):
+                self.remove(observer)
 
     def release(self, owner: str) -> None:
         """Forget everything `owner` registered."""
-        for found in self.by_type.values():
-            for observer in [each for each in found if each.owner == owner]:
-                found.remove(observer)
-                observer.system.detach()
+        for observer in self:
+            if observer.owner == owner:
+                self.remove(observer)
 
 
 def observed_type(system: System) -> type[Any]:

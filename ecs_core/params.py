@@ -12,11 +12,12 @@ import inspect
 import sys
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeAlias, TypeVar
 
 from tickwright.ecs_core.access import NO_ACCESS, Access, Part
+from tickwright.ecs_core.component import ComponentError
 from tickwright.ecs_core.events import EventReader, EventWriter
 from tickwright.ecs_core.schedule.errors import SystemParamError
 from tickwright.ecs_core.streams import Streams
@@ -89,6 +90,11 @@ class Param:
     observed: Any = None
     local: LocalValue | None = None
 
+    def let_go(self) -> None:
+        """Hold no events back for this parameter any more."""
+        if self.reader is not None:
+            self.reader.detach()
+
 
 @dataclass(frozen=True, slots=True)
 class LocalValue:
@@ -123,16 +129,39 @@ class ParamContext:
         """
         names = [each for each in _parameters(fn, self) if each.default is each.empty]
         hints = _hints(fn, self)
-        params = tuple(self._resolve_one(each.name, hints.get(each.name)) for each in names[1 if piped else 0 :])
-        for param in params:
-            if is_async and param.kind not in ("Commands", "EventWriter", "Local", "Res"):
-                raise self.error(
-                    param.name,
-                    f"an async system cannot hold {param.kind or 'this'}",
-                    expected="Commands, EventWriter, Local or Res: what it stages is applied in First",
-                )
-        self._check_own_conflicts(params)
-        return params
+        params: list[Param] = []
+        try:
+            for each in names[1 if piped else 0 :]:
+                params.append(self._resolve_one(each.name, hints.get(each.name)))
+                if is_async:
+                    self._check_async(params[-1])
+            self._check_own_conflicts(params)
+        except Exception:
+            for param in params:
+                param.let_go()
+            raise
+        return tuple(params)
+
+    def _check_async(self, param: Param) -> None:
+        kind = param.kind
+        if kind == "Res" and any(part.writes for part in param.access.parts):
+            kind = "ResMut: it gets a copy"
+        if kind not in ("Commands", "EventWriter", "Local", "Res"):
+            raise self.error(
+                param.name,
+                f"an async system cannot hold {kind or 'this'}",
+                expected="Commands, EventWriter, Local or Res: what it stages is applied in First",
+            )
+
+    def argument(self, parameter: str, what: str, args: tuple[Any, ...]) -> Any:
+        """Return the one type that a parameter such as `Local[int]` names.
+
+        Raises:
+            SystemParamError: it names none.
+        """
+        if len(args) != 1 or isinstance(args[0], TypeVar):
+            raise self.error(parameter, f"{what} without a type", expected=f"{what}[...] with a type in it")
+        return args[0]
 
     def error(self, parameter: str, what: str, *, expected: str = _LENDABLE, todo: str = "") -> SystemParamError:
         """Return the error for one parameter."""
@@ -145,7 +174,7 @@ class ParamContext:
             parameter=parameter,
         )
 
-    def _check_own_conflicts(self, params: tuple[Param, ...]) -> None:
+    def _check_own_conflicts(self, params: Sequence[Param]) -> None:
         for index, one in enumerate(params):
             for other in params[index + 1 :]:
                 if one.access.exclusive or other.access.exclusive or one.kind.startswith("Event"):
@@ -170,7 +199,10 @@ class ParamContext:
         kind = origin if isinstance(origin, type) else hint
         own = getattr(kind, "__system_param__", None)
         if own is not None:
-            param: Param = own(self, name, args)
+            try:
+                param: Param = own(self, name, args)
+            except ComponentError as error:
+                raise self.error(name, error.what, expected=error.expected, todo=error.todo) from None
             return param
         resolver = _resolvers().get(kind)
         if resolver is None:
@@ -179,6 +211,7 @@ class ParamContext:
         return resolver(self, name, hint)
 
     def _resource(self, name: str, kind: Any, *, marker: _Marker, optional: bool) -> Param:
+        kind = self.argument(name, marker.name, (kind,))
         keys = frozenset({("resource", kind)})
         access = Access((Part(writes=keys) if marker.writes else Part(reads=keys),))
         if getattr(kind, "of_each_system", False):  # Rng
@@ -200,14 +233,14 @@ def _world(context: ParamContext, name: str, _hint: Any) -> Param:
 
 
 def _reader(context: ParamContext, name: str, hint: Any) -> Param:
-    (event_type,) = typing.get_args(hint)
+    event_type = context.argument(name, "EventReader", typing.get_args(hint))
     reader = context.world.events.register(event_type).reader(f"{context.system}.{name}")
     access = Access((Part(reads=frozenset({("event", event_type)})),))
     return Param(name=name, fetch=lambda: reader, access=access, reader=reader, kind="EventReader")
 
 
 def _writer(context: ParamContext, name: str, hint: Any) -> Param:
-    (event_type,) = typing.get_args(hint)
+    event_type = context.argument(name, "EventWriter", typing.get_args(hint))
     writer = EventWriter(context.world.events.register(event_type))
     access = Access((Part(writes=frozenset({("event", event_type)})),))
     return Param(
@@ -221,7 +254,7 @@ def _writer(context: ParamContext, name: str, hint: Any) -> Param:
 
 
 def _local(context: ParamContext, name: str, hint: Any) -> Param:
-    (kind,) = typing.get_args(hint)
+    kind = context.argument(name, "Local", typing.get_args(hint))
     make = typing.get_origin(kind) or kind
     try:
         local = Local(make())
@@ -233,7 +266,8 @@ def _local(context: ParamContext, name: str, hint: Any) -> Param:
 def _on(context: ParamContext, name: str, hint: Any) -> Param:
     if context.trigger is None:
         raise context.error(name, "On[...] is for observers", todo="register the function by app.observe(...)")
-    return Param(name=name, fetch=lambda: context.trigger, kind="On", observed=typing.get_args(hint)[0])
+    observed = context.argument(name, "On", typing.get_args(hint))
+    return Param(name=name, fetch=lambda: context.trigger, kind="On", observed=observed)
 
 
 @functools.cache

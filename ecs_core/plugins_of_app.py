@@ -67,6 +67,16 @@ class Plugins:
         return errors
 
     def _build(self, plugin: Plugin) -> None:
+        if isinstance(plugin, type) or not callable(getattr(plugin, "build", None)):
+            shown = getattr(plugin, "__name__", repr(plugin))
+            raise PluginError(
+                f"{shown} is no plugin",
+                where="add_plugins",
+                expected=f"an instance: {shown}()"
+                if isinstance(plugin, type)
+                else "an object with name and build(app)",
+                plugin=shown,
+            )
         name = plugin.name
         if name in self._by_name:
             raise PluginError(f"plugin {name!r} is added already", todo="give one of the two another name", plugin=name)

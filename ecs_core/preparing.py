@@ -9,10 +9,17 @@ from typing import Any
 import numpy as np
 
 from tickwright.ecs_core.component import Batch, ComponentInfo
-from tickwright.ecs_core.packing import Columns
+from tickwright.ecs_core.packing import Columns, list_columns
 from tickwright.ecs_core.symbols import Symbols
 from tickwright.ecs_core.tables import Tables
-from tickwright.ecs_core.values import batch_columns, default_columns, duplicate, instance_columns
+from tickwright.ecs_core.values import (
+    Listed,
+    batch_columns,
+    default_columns,
+    duplicate,
+    instance_columns,
+    take_values,
+)
 
 __all__ = ["Preparing", "Values"]
 
@@ -68,7 +75,7 @@ class Preparing(Tables):
         found: list[Values] = []
         seen = 0
         for each in given:
-            kind = each.kind if isinstance(each, Batch) else type(each)
+            kind = each.kind if isinstance(each, Batch | Listed) else type(each)
             number = self.components.usable(kind)
             info = self.components.infos[number]
             if seen >> number & 1:
@@ -77,9 +84,19 @@ class Preparing(Tables):
             found.append(self._values(number, info, each, count))
         return found
 
+    def kept_values(self, component: Any) -> Values:
+        """Return one entity's object component that only the engine itself may write."""
+        number = self.components.number(type(component))
+        return Values(number, self.components.infos[number], objects=(component,))
+
     def _values(self, number: int, info: ComponentInfo, given: Any, count: int) -> Values:
         if isinstance(given, Batch):
             return Values(number, info, batch_columns(self, given, info, count))
+        if isinstance(given, Listed):
+            values = take_values(info, given.instances)
+            if info.storage == "object":
+                return Values(number, info, objects=values[0])
+            return Values(number, info, list_columns(self, info, values))
         if info.storage == "object":
             return Values(number, info, objects=(given,))
         if info.storage == "table":

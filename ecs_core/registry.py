@@ -38,6 +38,7 @@ class Components:
             ComponentError: no component, or its schema was replaced by another one.
         """
         number = self.number(kind)
+        self._check_kept(number)
         if number in self.replaced:
             name = self.infos[number].name
             raise ComponentError(
@@ -48,6 +49,27 @@ class Components:
                 field="",
             )
         return number
+
+    def removable(self, kind: type[Any]) -> int:
+        """Return the number of a type that may be taken from entities.
+
+        Raises:
+            ComponentError: no component, or one that the engine keeps itself.
+        """
+        number = self.number(kind)
+        self._check_kept(number)
+        return number
+
+    def _check_kept(self, number: int) -> None:
+        info = self.infos[number]
+        if relation := getattr(info.kind, "__kept_by__", ""):
+            raise ComponentError(
+                f"'{info.name}' is kept by the engine",
+                expected=f"a change of {relation}, on the other side",
+                todo=f"insert or remove {relation}; {info.name} follows",
+                component=info.name,
+                field="",
+            )
 
     def _add(self, kind: type[Any]) -> int:
         info = info_of(kind)

@@ -7,11 +7,11 @@ so that both directions cost O(answers). What happens to the sources when a targ
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, dataclass_transform, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, dataclass_transform, get_args, get_origin, overload
 
 import numpy as np
 
-from tickwright.ecs_core.component import ComponentError, component, info_of
+from tickwright.ecs_core.component import ComponentError, ComponentInfo, annotations_of, component, info_of
 from tickwright.ecs_core.entity import Entity, Ids, label, named_twice
 from tickwright.ecs_core.errors import TickwrightError
 
@@ -46,18 +46,25 @@ def relation(
 
     Raises:
         ComponentError: the first field is neither.
+        RelationError: a rule that is none.
 
     >>> @relation()
     ... class Likes:
     ...     targets: tuple[Entity, ...] = ()
     """
 
+    rules = get_args(OnTarget)
+    if on_target_despawn not in rules:
+        raise RelationError(
+            f"no rule {on_target_despawn!r}", where="relation(on_target_despawn=)", expected=", ".join(rules)
+        )
+
     def make(kind: type[T]) -> type[T]:
         made = component(kind)
         info = info_of(made)
         fields: Any = getattr(made, "__dataclass_fields__", {})
         first = next(iter(fields), "")
-        if not first or (info.storage == "table" and info.fields[0].kind != "entity"):
+        if not first or not _is_target(info, first):
             raise ComponentError(
                 f"relation '{info.name}' has no target",
                 expected="a first field that is an Entity or a tuple of them",
@@ -69,6 +76,14 @@ def relation(
         return made
 
     return make if cls is None else make(cls)
+
+
+def _is_target(info: ComponentInfo, first: str) -> bool:
+    """Return whether a relation's first field can name its targets."""
+    if info.storage == "table":
+        return info.fields[0].kind == "entity"
+    hint = annotations_of(info.kind, info.name).get(first)
+    return (get_origin(hint) or hint) in (tuple, list)
 
 
 class Relation:
@@ -92,7 +107,9 @@ class ChildOf:
 
 @component(storage="object")
 class Children:
-    """An entity's children in the order of coming; kept by the engine."""
+    """An entity's children in the order of coming; kept by the engine: read it, and write `ChildOf`."""
+
+    __kept_by__: ClassVar[str] = "ChildOf"
 
     entities: tuple[Entity, ...] = ()
 
@@ -238,7 +255,7 @@ class Relations:
             ids = np.array([target], np.uint64)
             if found:
                 children = Children(tuple(map(Entity, found)))
-                self._world.insert_rows(ids, self._world.values_of([children], 1))
+                self._world.insert_rows(ids, [self._world.kept_values(children)])
             else:
                 self._world.remove_rows(ids, [self._world.components.number(Children)])
 

@@ -45,9 +45,10 @@ class RemovedComponents(Generic[T]):
         from tickwright.ecs_core.params import Param
 
         world = context.world
-        queue = world.lifecycle.queue(world.components.number(args[0]))
+        kind: Any = context.argument(name, "RemovedComponents", args)
+        queue = world.lifecycle.queue(world.components.number(kind))
         reader = queue.reader(f"{context.system}.{name}")
         reader.clear()
         removed: RemovedComponents[Any] = cls(reader)
-        access = Access((Part(reads=frozenset({("removed", args[0])})),))
+        access = Access((Part(reads=frozenset({("removed", kind)})),))
         return Param(name=name, fetch=lambda: removed, access=access, reader=reader, kind="RemovedComponents")

@@ -34,6 +34,12 @@ class Resources:
 
     def insert_resource(self, resource: object, as_type: Any = None, *, persistent: bool = False) -> None:
         """Insert or replace a resource."""
+        if isinstance(resource, type) and as_type is None:
+            raise TickwrightError(
+                f"{resource.__name__} is a class",
+                where="insert_resource",
+                expected=f"an instance: {resource.__name__}(...)",
+            )
         kind = as_type or type(resource)
         self._resources[kind] = resource
         if persistent:

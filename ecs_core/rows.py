@@ -288,7 +288,7 @@ class View:
         """Write values, arrays (rows,) or scalars, only where they differ; mark and count only those rows.
 
         Raises:
-            ComponentError: no such field.
+            ComponentError: no such field, or values that do not fit it; nothing is written then.
             ReadOnlyError: the component was asked for without Mut.
         """
         names = [each.name for each in self._info.fields]
@@ -298,8 +298,8 @@ class View:
                 raise read_only(self._info, name)
         arrays = [self._arrays[names.index(name)] for name in columns]
         wanted = [
-            np.broadcast_to(np.asarray(value, mine.dtype), mine.shape)
-            for mine, value in zip(arrays, columns.values(), strict=True)
+            _fitting(self._info, self._info.field(name), value, mine.shape)
+            for mine, (name, value) in zip(arrays, columns.items(), strict=True)
         ]  # all of them before any is written: one may not fit
         differ = np.zeros(len(self), np.bool_)
         for mine, given in zip(arrays, wanted, strict=True):
@@ -321,6 +321,29 @@ class View:
                 field="values",
             )
         return self._block
+
+
+def _fitting(info: ComponentInfo, field: FieldInfo, value: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return values as a column of `shape`; numbers are never cut off to fit."""
+    try:
+        given = np.asarray(value)
+        if given.dtype != field.dtype and given.size:
+            fits = given.dtype.kind in {"f": "fiub", "b": "b"}.get(field.dtype.kind, "iu")
+            if fits and field.dtype.kind in "iu":
+                limits = np.iinfo(field.dtype)
+                fits = bool(given.min() >= limits.min and given.max() <= limits.max)
+            if not fits:
+                raise ValueError
+    except (TypeError, ValueError):
+        raise bad_value(info, field, value) from None
+    if given.shape not in ((), shape):
+        raise ComponentError(
+            f"values of field '{field.name}' of component '{info.name}' have shape {given.shape}",
+            expected=f"{shape} or a scalar",
+            component=info.name,
+            field=field.name,
+        )
+    return np.broadcast_to(given.astype(field.dtype, copy=False), shape)
 
 
 def _view_type(info: ComponentInfo, *, writable: bool) -> type[Any]:

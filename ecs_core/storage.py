@@ -216,6 +216,10 @@ class Storage(Writing, Guard):
             self.shifts += 1
         self.entities.alive -= len(ids)
         self.entities.release(ids)
+        self.ended(ids)
+
+    def ended(self, ids: Ids) -> None:
+        """Forget what is kept for entities that have ended."""
 
     def with_dependents(self, ids: Ids) -> Ids:
         """Return the ids with those that end together with them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tickwright.ecs_core.access import NO_ACCESS, Access
@@ -62,18 +62,38 @@ class System:
         self.is_async = inspect.iscoroutinefunction(inspect.unwrap(fn)) or inspect.iscoroutinefunction(
             getattr(fn, "__call__", None)  # noqa: B004  # an object whose __call__ is async
         )
+        if inspect.isgeneratorfunction(inspect.unwrap(fn)) or inspect.isasyncgenfunction(inspect.unwrap(fn)):
+            raise SystemParamError(
+                "a generator is no system: its body would never run",
+                where=f"system '{self.name}'",
+                expected="a function that returns",
+                todo="take out `yield`; keep what lasts between runs in a Local",
+                system=self.name,
+                parameter="",
+            )
         self.parts: tuple[System, ...] = ()
         self.piped = piped
         self.context = context
         self.params: tuple[Param, ...] = ()
         found: object = fn
         if isinstance(found, Pipe):
-            self.parts = tuple(System(part, context, piped=index > 0) for index, part in enumerate(found.parts))
+            self.parts = self._resolved(found.parts)
         else:
             self.params = context.resolve(fn, piped=piped, is_async=self.is_async)
         accesses = [param.access for param in self.params] + [part.access for part in self.parts]
         self.access: Access = functools.reduce(Access.union, accesses, NO_ACCESS)
         self.run = self._build()
+
+    def _resolved(self, functions: Sequence[Callable[..., Any]]) -> tuple[System, ...]:
+        parts: list[System] = []
+        try:
+            for place, function in enumerate(functions):
+                parts += [System(function, self.context, piped=place > 0)]
+        except Exception:
+            for part in parts:
+                part.detach()
+            raise
+        return tuple(parts)
 
     @property
     def all_params(self) -> tuple[Param, ...]:
@@ -100,8 +120,7 @@ class System:
     def detach(self) -> None:
         """Stop its readers from holding events back (it is disabled or gone)."""
         for param in self.all_params:
-            if param.reader is not None:
-                param.reader.detach()
+            param.let_go()
 
     def attach(self) -> None:
         """Let its readers hold events again."""

@@ -150,6 +150,8 @@ class Tasks:
     def __init__(
         self, inbox: Inbox, *, backend: str = "asyncio", check: Callable[[str], object] = lambda _what: None
     ) -> None:
+        if backend not in ("asyncio", "trio"):
+            raise TaskError(f"no backend {backend!r}", where="App(backend=)", expected="asyncio, trio")
         self.backend = backend
         self._check = check
         self.owner = ""
@@ -263,13 +265,14 @@ class Tasks:
         """Wait until every task on this event loop has ended (after `close`)."""
         import anyio
 
-        while any(task_id in self._live for task_id in self._loop_tasks):
-            for call in self._inbox.drain():
-                call()
-            for task, _ in self._arrived:
-                self._live.pop(task.id, None)
-            self._arrived.clear()
-            await anyio.sleep(0)
+        with anyio.CancelScope(shield=True):  # the caller may be cancelled itself; the tasks end all the same
+            while any(task_id in self._live for task_id in self._loop_tasks):
+                for call in self._inbox.drain():
+                    call()
+                for task, _ in self._arrived:
+                    self._live.pop(task.id, None)
+                self._arrived.clear()
+                await anyio.sleep(0)
 
     def enter_loop(self) -> EventLoop | None:
         """Start tasks on the running event loop until `leave_loop`; return it."""

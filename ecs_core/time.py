@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tickwright.ecs_core.checks import is_finite
+from tickwright.ecs_core.errors import TickwrightError
+
 __all__ = ["FixedTime", "Time"]
 
 
@@ -49,8 +52,12 @@ class FixedTime:
     steps: int = 0
 
     def __post_init__(self) -> None:
-        if self.step_s <= 0:
-            raise ValueError(f"step_s must be positive, not {self.step_s}")
+        if not (is_finite(self.step_s) and self.step_s > 0):
+            raise TickwrightError(
+                f"a fixed step of {self.step_s!r} seconds",
+                where="FixedTime(step_s=)",
+                expected="a finite number above 0",
+            )
 
     def accumulate(self, delta_s: float) -> None:
         """Add a tick's time."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tickwright.ecs_core.component import NO_DEFAULT, Batch, Bundle, ComponentError, ComponentInfo, FieldInfo
+from tickwright.ecs_core.component import NO_DEFAULT, Batch, Bundle, ComponentError, ComponentInfo, FieldInfo, info_of
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.packing import Columns, list_columns, packed
 from tickwright.ecs_core.rows import HasSymbols, bad_value, plain_value
 
 __all__ = [
+    "Listed",
     "batch_columns",
     "default_columns",
     "duplicate",
@@ -22,6 +25,7 @@ __all__ = [
     "opened",
     "split_components",
     "take_values",
+    "whole_count",
 ]
 
 
@@ -158,12 +162,57 @@ def split_components(components: Sequence[Any]) -> list[Any]:
     return found
 
 
-def opened(components: Sequence[Any]) -> list[Any]:
-    """Return components with bundles opened; batches stay."""
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One component for many rows as instances, one per row."""
+
+    kind: type[Any]
+    instances: list[Any]
+
+
+def opened(components: Sequence[Any], count: int) -> list[Any]:
+    """Return components with bundles opened; batches stay, lists of `count` instances become one component each.
+
+    Raises:
+        ComponentError: a list of another length, or of several kinds.
+    """
     found: list[Any] = []
     for each in components:
-        found += [each] if isinstance(each, Batch) else split_components([each])
+        if isinstance(each, list):
+            found += [_listed(each, count)] if each or count else []
+        else:
+            found += [each] if isinstance(each, Batch) else split_components([each])
     return found
+
+
+def _listed(instances: list[Any], count: int) -> Listed:
+    kinds = {info_of(type(each)).kind for each in instances}
+    names = ", ".join(sorted(info_of(kind).name for kind in kinds))
+    if len(instances) != count or len(kinds) != 1:
+        raise ComponentError(
+            f"a list of {len(instances)} instances ({names or 'none'}) for {count} entities",
+            expected="one instance for each, all of one component",
+            component=names,
+            field="",
+        )
+    return Listed(kinds.pop(), instances)
+
+
+def whole_count(count: Any) -> int:
+    """Return how many entities are asked for as an int of Python's own.
+
+    Raises:
+        ComponentError: no whole number, or less than 0.
+    """
+    try:
+        number = operator.index(count)
+    except TypeError:
+        number = -1
+    if number < 0:
+        raise ComponentError(
+            f"{count!r} entities", where="spawn_batch", expected="a whole number, 0 or more", component="", field=""
+        )
+    return number
 
 
 def not_whole(infos: Sequence[ComponentInfo], instances: Sequence[Any], error: AttributeError) -> ComponentError:

@@ -6,15 +6,16 @@ import heapq
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tickwright.ecs_core.commands import Commands, Delayed
-from tickwright.ecs_core.component import ComponentError, ComponentInfo
+from tickwright.ecs_core.component import ComponentInfo
 from tickwright.ecs_core.component_schema import from_schema
 from tickwright.ecs_core.entity import Entity, Ids, StaleEntityError, as_ids
+from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.events import Events
 from tickwright.ecs_core.lifecycle import Hook
 from tickwright.ecs_core.lookup import Lookup
@@ -23,11 +24,12 @@ from tickwright.ecs_core.observers import Observers
 from tickwright.ecs_core.preparing import Values
 from tickwright.ecs_core.relations import ChildOf, Relations
 from tickwright.ecs_core.resources import ResourceMissingError, Resources
-from tickwright.ecs_core.values import duplicate, instance_columns, not_whole, opened, split_components
+from tickwright.ecs_core.values import duplicate, instance_columns, not_whole, opened, split_components, whole_count
 
 __all__ = ["ResourceMissingError", "World"]
 
 T = TypeVar("T")
+StalePolicy = Literal["warn", "error"]
 _LOG = logging.getLogger("tickwright.commands")
 
 
@@ -64,7 +66,7 @@ class World(Lookup, Resources):
         self.runs: dict[str, RunTicks] = {}
         self.restores = 0
         self.applying = False
-        self.stale_policy: Literal["warn", "error"] = "warn"
+        self._stale_policy: StalePolicy = "warn"
 
     # -- entities ------------------------------------------------------------------------------
 
@@ -73,6 +75,19 @@ class World(Lookup, Resources):
 
     def __repr__(self) -> str:
         return f"World({len(self)} entities, {len(self.tables)} tables)"
+
+    @property
+    def stale_policy(self) -> StalePolicy:
+        """What staged commands do with ids that are gone: "warn" passes over them, counts and logs, "error" raises."""
+        return self._stale_policy
+
+    @stale_policy.setter
+    def stale_policy(self, policy: StalePolicy) -> None:
+        if policy not in get_args(StalePolicy):
+            raise TickwrightError(
+                f"no policy {policy!r}", where="world.stale_policy", expected=", ".join(get_args(StalePolicy))
+            )
+        self._stale_policy = policy
 
     @property
     def table_count(self) -> int:
@@ -101,7 +116,8 @@ class World(Lookup, Resources):
 
         Args:
             count: how many.
-            components: `Position.columns(x=xs, y=0.0)` for values that differ, an instance for all alike.
+            components: `Position.columns(x=xs, y=0.0)` or a list of instances for values that differ, an instance for
+                all alike (an object component is then one object that all share).
 
         Raises:
             ComponentError: a wrong name, shape or type; nothing is spawned then.
@@ -109,9 +125,8 @@ class World(Lookup, Resources):
         Cost: O(count) copies of columns; benches/bench_engine.py.
         """
         self.check_free("spawn_batch")
-        if count < 0:
-            raise ComponentError(f"{count} entities", where="spawn_batch", expected="0 or more", component="", field="")
-        values = self.values_of(opened(components), count)
+        count = whole_count(count)
+        values = self.values_of(opened(components, count), count)
         self.missing_required(0, 0, values)
         ids = self.entities.reserve_batch(count)
         try:
@@ -212,14 +227,14 @@ class World(Lookup, Resources):
         self.insert_rows(ids, self.values_of(split_components(components), 1))
 
     def insert_batch(self, ids: Any, *components: Any) -> None:
-        """Add or replace components of distinct entities: columns of shape (N,), or an instance for all.
+        """Add or replace components of distinct entities: columns (N,), a list of N instances, or one for all.
 
         Raises:
             StaleEntityError, ComponentError: nothing changes then.
         """
         self.check_free("insert_batch")
         found = as_ids(ids)
-        self.insert_rows(found, [each.own() for each in self.values_of(opened(components), len(found))])
+        self.insert_rows(found, [each.own() for each in self.values_of(opened(components, len(found)), len(found))])
 
     def remove(self, entity: int, *kinds: type[Any]) -> None:
         """Take components from an entity; those it does not have are passed over.
@@ -236,7 +251,7 @@ class World(Lookup, Resources):
             StaleEntityError: one is gone; nothing changes then.
         """
         self.check_free("remove")
-        self.remove_rows(as_ids(ids), [self.components.number(kind) for kind in kinds])
+        self.remove_rows(as_ids(ids), [self.components.removable(kind) for kind in kinds])
 
     def register(self, name: str, schema: dict[str, Any]) -> type[Any]:
         """Define a component from data: field name -> type name, or {type, default, unit, label, low, high}.
@@ -285,11 +300,21 @@ class World(Lookup, Resources):
     # -- relations -----------------------------------------------------------------------------
 
     def children(self, entity: int) -> tuple[Entity, ...]:
-        """Return an entity's children, in the order of coming."""
+        """Return an entity's children, in the order of coming.
+
+        Raises:
+            StaleEntityError: it is gone.
+        """
+        self._one(entity)
         return self.relations.sources(ChildOf, entity)
 
     def sources(self, kind: type[Any], target: int) -> tuple[Entity, ...]:
-        """Return the entities whose relation points at `target`, in the order of coming."""
+        """Return the entities whose relation points at `target`, in the order of coming.
+
+        Raises:
+            StaleEntityError: it is gone.
+        """
+        self._one(target)
         return self.relations.sources(kind, target)
 
     def with_dependents(self, ids: Ids) -> Ids:
@@ -299,6 +324,10 @@ class World(Lookup, Resources):
     def orphan(self, ids: Ids) -> None:
         """Take relations to entities that are about to end from those that stay."""
         self.relations.orphan(ids)
+
+    def ended(self, ids: Ids) -> None:
+        """Forget the observers of entities that have ended."""
+        self.observers.forget(ids.tolist() if self.observers.has_targets else ())
 
     def check_values(self, ids: Ids, values: Sequence[Values]) -> None:
         """Raise for relations that cannot be, before anything changes.
@@ -317,6 +346,14 @@ class World(Lookup, Resources):
         self.stale_commands += count
         _LOG.warning("%d staged %s(s) ignored: %s", count, what, stale)
         return True
+
+    def misses(self, entity: int, what: str) -> bool:
+        """Count and log a stale id in a command; False if it is to be raised."""
+        keep, self.applying = self.applying, True
+        try:
+            return self.passes_over_stale(self.entities.stale(entity), what=what)
+        finally:
+            self.applying = keep
 
     def _met(self, info: ComponentInfo) -> None:
         if hasattr(info.kind, "__relation__"):
@@ -362,8 +399,14 @@ class World(Lookup, Resources):
         return Resources.remove_resource(self, kind)
 
     def trigger(self, event: object, *, entity: Any = None) -> None:
-        """Call the observers of an event now."""
+        """Call the observers of an event now.
+
+        Raises:
+            StaleEntityError: the entity is gone.
+        """
         self.check_open("trigger")
+        if entity is not None:
+            self._one(entity)
         self.observers.trigger(event, entity=entity)
 
     def _parent_of(self, entity: Any) -> Any:

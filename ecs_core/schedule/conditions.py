@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any, TypeAlias
 
+from tickwright.ecs_core.checks import is_count, is_finite
 from tickwright.ecs_core.events import EventReader
 from tickwright.ecs_core.params import Local, ParamContext
 from tickwright.ecs_core.schedule.errors import ScheduleError
@@ -57,10 +58,16 @@ def resolve_condition(condition: Condition, context: ParamContext) -> System:
     found: object = condition
     if not isinstance(found, Combined):
         return System(condition, context)
-    parts = tuple(resolve_condition(part, context) for part in found.parts)
-    runs, join = [part.run for part in parts], found.join
+    runs: list[Callable[[], Any]] = []
+    join = found.join
     system = System(lambda: join([bool(run()) for run in runs]), context)
-    system.parts = parts  # their readers are detached with it
+    try:
+        for part in found.parts:
+            system.parts += (resolve_condition(part, context),)  # their readers are detached with it
+    except Exception:
+        system.detach()
+        raise
+    runs += [part.run for part in system.parts]
     return system
 
 
@@ -91,8 +98,8 @@ def run_once() -> Condition:
 
 def every_n_ticks(n: int) -> Condition:
     """Hold at every n-th asking, the first time at once."""
-    if n < 1:
-        raise ScheduleError(f"every_n_ticks({n})", expected="1 or more")
+    if not is_count(n):
+        raise ScheduleError(f"every_n_ticks({n!r})", expected="a whole number, 1 or more")
 
     def each_nth(asked: Local[int]) -> bool:
         due = asked.value % n == 0
@@ -104,6 +111,8 @@ def every_n_ticks(n: int) -> Condition:
 
 def on_timer(period_s: float) -> Condition:
     """Hold once per `period_s` seconds of the app's time."""
+    if not (is_finite(period_s) and period_s > 0):
+        raise ScheduleError(f"on_timer({period_s!r})", expected="a finite number of seconds, above 0")
 
     def timer(world: World, waited: Local[float]) -> bool:
         waited.value += world.resource(Time).delta_s

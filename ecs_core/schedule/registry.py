@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tickwright.ecs_core.params import ParamContext
@@ -76,9 +76,14 @@ class Schedules:
 
     def system(self, fn: Callable[..., Any], owner: str, *, trigger: Any = None) -> System:
         """Resolve one function; `trigger` is what an observer's `On[E]` gets."""
-        context = self._context(fn, owner, self._new_name(fn, owner))
+        name = self._new_name(fn, owner)
+        context = self._context(fn, owner, name)
         context.trigger = trigger
-        return System(fn, context)
+        try:
+            return System(fn, context)
+        except Exception:
+            self._release_name(name)
+            raise
 
     def one_shot(self, fn: Callable[..., Any], owner: str, *, lasting: bool) -> System:
         """Resolve a function that is run by hand: once, or, if `lasting`, again and again."""
@@ -122,23 +127,41 @@ class Schedules:
         functions, order = flatten(items)
         sets = _sets(in_set)
         afters, befores = references(after), references(before)
-        entries = [
-            SystemEntry(self.system(fn, owner), sets, afters, befores, weak=not sets and not befores)
-            for fn in functions
-        ]
+        entries: list[SystemEntry] = []
+        try:
+            for fn in functions:
+                system = self.system(fn, owner)
+                entries.append(SystemEntry(system, sets, afters, befores, weak=not sets and not befores))
+                entries[-1].conditions = self.conditions(run_if, owner, system.name)
+        except Exception:
+            for entry in entries:
+                self.take_back(entry.system, entry.conditions)
+            raise
         for earlier, later in order:
             entries[later].follows.append(entries[earlier])
-        for entry in entries:
-            entry.conditions = self.conditions(run_if, owner, entry.name)
         schedule.add(entries)
         return entries
+
+    def take_back(self, system: System, conditions: Sequence[System] = ()) -> None:
+        """Leave nothing of a system that was not added after all, or is gone."""
+        for each in (system, *conditions):
+            each.detach()
+        self._release_name(system.name)
 
     def conditions(self, run_if: Conditions, owner: str, asked_by: str) -> tuple[System, ...]:
         """Resolve `run_if`."""
         if run_if is None:
             return ()
         found = run_if if isinstance(run_if, tuple | list) else (run_if,)
-        return tuple(self.condition(each, owner, asked_by) for each in found)
+        made: list[System] = []
+        try:
+            for each in found:
+                made += [self.condition(each, owner, asked_by)]
+        except Exception:
+            for system in made:
+                system.detach()
+            raise
+        return tuple(made)
 
     def configure(
         self,
@@ -209,9 +232,12 @@ class Schedules:
     def _release_names(self, owner: str) -> None:
         """Give an owner's names free: what is added again gets the name, and with it the stream, that it had."""
         for name in [name for name, whose in self._owners.items() if whose == owner]:
-            del self._owners[name]
-            self._counts.pop(name.partition("#")[0], None)
-            self.world.runs.pop(name, None)
+            self._release_name(name)
+
+    def _release_name(self, name: str) -> None:
+        self._owners.pop(name, None)
+        self._counts.pop(name.partition("#")[0], None)
+        self.world.runs.pop(name, None)
 
     def _new_name(self, fn: Callable[..., Any], owner: str) -> str:
         """Return the name of a system that is added: `move`, then `move#2` for another one called so."""

@@ -577,15 +577,16 @@ def test_observers_run_by_priority_and_entity_and_apply_what_they_stage(app):
 
     app.observe(late, priority=5)
     app.observe(early, priority=-5)
-    watcher = app.observe(only_seven, entity=7)
-    app.world.trigger(Ping(1), entity=7)
-    assert log == ["seven", ("early", 1, 7), ("late", 1, 7), "applied"]
+    seven = app.world.spawn()
+    watcher = app.observe(only_seven, entity=seven)
+    app.world.trigger(Ping(1), entity=seven)
+    assert log == [("early", 1, seven), "seven", ("late", 1, seven), "applied"]
     app.world.observers.remove(watcher)
     app.world.observers.remove(watcher)
     log.clear()
-    app.world.trigger(Ping(2), entity=7)
+    app.world.trigger(Ping(2), entity=seven)
     app.world.trigger(Score())
-    assert log == [("early", 2, 7), ("late", 2, 7), "applied"]
+    assert log == [("early", 2, seven), ("late", 2, seven), "applied"]
     assert "On(" in repr(watcher.trigger)
 
 

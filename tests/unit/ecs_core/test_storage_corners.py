@@ -9,7 +9,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tickwright import App, Changed, ChildOf, Commands, Entity, Mut, Query, Startup, Update, With, World, component, f32
+from tickwright import (
+    App,
+    Changed,
+    ChildOf,
+    Commands,
+    Entity,
+    Mut,
+    Query,
+    Startup,
+    Update,
+    With,
+    World,
+    component,
+    f32,
+    i8,
+)
 from tickwright.ecs_core.component import ComponentError
 from tickwright.ecs_core.entity import StaleEntityError
 from tickwright.ecs_core.guard import StructuralChangeError
@@ -42,6 +57,12 @@ class Flags(enum.IntFlag, boundary=enum.STRICT):
 @component
 class Marked:
     flags: Flags = Flags.A
+
+
+@component
+class Small:
+    level: i8 = 0
+    on: bool = False
 
 
 @component
@@ -128,9 +149,22 @@ def test_set_if_changed_of_a_view_writes_nothing_if_a_value_does_not_fit() -> No
     world = World()
     entity = world.spawn(Pair())
     for pair in world.query(Query[Mut[Pair]]):
-        with pytest.raises(ValueError, match="bad"):
-            pair.set_if_changed(a=5.0, b="bad")
+        for values in ({"b": "bad"}, {"b": [1, 2]}, {"b": None}, {"b": 1j}):
+            with pytest.raises(ComponentError, match="field 'b' of component 'Pair'"):
+                pair.set_if_changed(a=5.0, **values)
     assert world.get(entity, Pair) == Pair()
+
+
+def test_set_if_changed_cuts_no_number_off() -> None:
+    world = World()
+    entity = world.spawn(Small(3, on=True))
+    for small in world.query(Query[Mut[Small]]):
+        for values in ({"level": 1.7}, {"level": 300}, {"level": [-129]}, {"on": 2}, {"on": 1.0}):
+            with pytest.raises(ComponentError, match="component 'Small' cannot hold"):
+                small.set_if_changed(**values)
+        assert small.set_if_changed(level=np.int64(4), on=False) == 1
+        assert small.set_if_changed(level=[4]) == 0
+    assert world.get(entity, Small) == Small(4, on=False)
 
 
 # -- schemas that change ---------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import pytest
 from tickwright.ecs_core import (
     App,
     ChildOf,
+    Children,
     Commands,
     Entity,
     ManualClock,
@@ -22,6 +23,7 @@ from tickwright.ecs_core import (
     component,
     f32,
     i8,
+    relation,
 )
 
 GOLDEN = Path(__file__).resolve().parents[3] / "tests/data/engine/world_errors.txt"
@@ -97,6 +99,11 @@ def other_fields(app):
         app.restore(saved.snapshot())
 
 
+def a_wrong_length(app):
+    for position in app.world.query(Mut[Position]):
+        position.set_if_changed(x=[1, 2, 3])
+
+
 def torn(app):
     app.restore(app.snapshot()[:-1])
 
@@ -148,6 +155,23 @@ MISUSES = {
     "a relation's target": lambda app: setattr(app.world.get(3, ChildOf), "parent", 3),
     "staged values that do not fit": staged(lambda commands: commands.insert(1, Position(None))),
     "a torn snapshot": torn,
+    "a count that is none": lambda app: app.world.spawn_batch("two", Position()),
+    "a list of another length": lambda app: app.world.spawn_batch(2, [Position()]),
+    "a default that does not fit": lambda app: app.world.register("Bad", {"x": {"type": "i8", "default": 300}}),
+    "a range that is none": lambda app: app.world.register("Bad", {"x": {"type": "f32", "low": 1, "high": 0}}),
+    "a schema that is none": lambda app: app.world.register("Bad", ["x"]),
+    "a field that is none": lambda app: app.world.register("Bad", {"x": None}),
+    "a name that is no text": lambda app: app.world.register(5, {"x": "f32"}),
+    "a policy that is none": lambda app: setattr(app.world, "stale_policy", "never"),
+    "a delay that is none": lambda app: Commands(app.world).after(-1.0),
+    "children by hand": lambda app: app.world.insert(1, Children((Entity(1),))),
+    "children taken away": lambda app: app.world.remove(1, Children),
+    "a column of another length": a_wrong_length,
+    "children of nobody": lambda app: app.world.children(2),
+    "an event for nobody": lambda app: app.world.trigger(Note(), entity=2),
+    "an observer of nobody": lambda app: app.observe(lambda on: None, entity=2),
+    "a relation to text": lambda app: relation(type("Bad", (), {"__annotations__": {"to": str}})),
+    "a rule that is none": lambda app: relation(on_target_despawn="weep"),
     "other fields and unknown types": other_fields,
     "closed": closed,
 }

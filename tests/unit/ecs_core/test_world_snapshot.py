@@ -288,8 +288,7 @@ def test_an_object_that_has_no_plain_form_is_named_and_nothing_is_saved():
 @pytest.mark.parametrize(
     ("stage", "what"),
     [
-        (lambda c: c.after(1.0).add(print), "calls and batches"),
-        (lambda c: c.after(1.0).spawn_batch(2, Place()), "calls and batches"),
+        (lambda c: c.after(1.0).add(print), "delayed calls"),
         (lambda c: c.after(1.0).after(1.0).spawn(Place()), "inside delayed commands"),
     ],
 )
@@ -300,6 +299,26 @@ def test_delayed_commands_that_cannot_be_saved_are_refused(stage, what):
         commands.apply()
         with pytest.raises(TickwrightError, match=what):
             app.snapshot()
+
+
+def test_delayed_batches_are_saved_and_go_on_in_another_app():
+    with new_app() as app, new_app() as other:
+        first = app.world.spawn_batch(3, Place(1.0))
+        commands = Commands(app.world)
+        later = commands.after(0.04)
+        fresh = later.spawn_batch(2, Place.columns(x=[5.0, 6.0]), [Note("a"), Note("b")], Mixed(name="one"), Lit())
+        later.insert_batch(fresh, Mixed.columns(name=["x", "y"], mood=Mood.ANGRY, friend=first[:2]))
+        later.remove_batch(first[:1], Place)
+        later.despawn_batch(first[2:])
+        commands.apply()
+        other.restore(app.snapshot())
+        for each in (app, other):
+            each.run(4)
+        assert other.digest() == app.digest()
+        assert [note.text for note in other.world.get_batch(fresh, Note)] == ["a", "b"]
+        assert other.world.get(fresh[1], Mixed) == Mixed(0, "y", Mood.ANGRY, Entity(int(first[1])))
+        assert other.world.contains_batch(first).tolist() == [True, True, False]
+        assert not other.world.has(first[0], Place)
 
 
 def test_digests_are_equal_for_equal_content_whatever_came_before():
