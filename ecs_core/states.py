@@ -1,8 +1,10 @@
 """State machines for the whole app: `State[S]`, `NextState[S]`, and schedules on entering and leaving.
 
-`S` is an Enum (or any hashable type). Transitions happen between PreUpdate and Update: OnExit(old), then
-OnTransition(old, new), then OnEnter(new). A sub-state exists only while its source is in a given value; a
-computed state follows from others and is never set.
+`S` is an Enum (or any hashable type). Transitions happen between PreUpdate and Update. First all machines take their
+new values, each after those it follows; then run OnExit(old), of what follows before what it follows, then
+OnTransition(old, new), then OnEnter(new), the other way round: a sub-state is left before the state it belongs to and
+entered after it. A sub-state exists only while its source is in a given value; a computed state follows from others
+and is never set.
 """
 
 from __future__ import annotations
@@ -41,14 +43,25 @@ class State(Generic[S]):
 class NextState(Generic[S]):
     """The value to go to at the next transition: `ResMut[NextState[Game]]`, then `next_state.set(Game.OVER)`."""
 
-    __slots__ = ("pending", "value")
+    __slots__ = ("_kind", "pending", "value")
 
-    def __init__(self) -> None:
+    def __init__(self, kind: type[S]) -> None:
+        self._kind = kind
         self.pending = False
         self.value: S | None = None
 
     def set(self, value: S) -> None:
-        """Go to `value`; the last call before the transition counts, the present value is no transition."""
+        """Go to `value`; the last call before the transition counts, the present value is no transition.
+
+        Raises:
+            StateError: a value of another type.
+        """
+        if not isinstance(value, self._kind):
+            raise StateError(
+                f"{value!r} is no {self._kind.__name__}",
+                where=f"NextState[{self._kind.__name__}].set",
+                expected=f"a value of {self._kind.__name__}",
+            )
         self.pending, self.value = True, value
 
     def take(self) -> tuple[bool, S | None]:
@@ -63,7 +76,7 @@ class NextState(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class StateTransitioned:
-    """Sent after each transition; `old` or `new` is None where a sub-state or computed state begins or ends.
+    """Sent with each transition, before its schedules run; `old` or `new` is None where a sub-state begins or ends.
 
     Not part of snapshots: the states themselves are.
     """
@@ -110,6 +123,10 @@ class States:
 
     def add(self, initial: Hashable, *, owner: str = "") -> None:
         """Add the state machine of `initial`'s type."""
+        if getattr(type(initial), "__hash__", None) is None:
+            raise StateError(
+                f"{initial!r} is no state", where="add_state", expected="an Enum's member, or another hashable"
+            )
         machine = self._register(_Machine(type(initial), initial, owner=owner))
         self._world.insert_resource(State(initial), as_type=_state(machine.kind))
 
@@ -171,18 +188,25 @@ class States:
                 self._world.resource(_next(kind)).set(msgspec.convert(each, kind))
 
     def transition(self) -> None:
-        """Carry out what was asked for: all exits and entries of one machine before the next machine's."""
+        """Carry out what was asked for; at the first time, enter the initial values before that."""
         if not self._machines:
             return
-        first, self._entered = not self._entered, True
+        if not self._entered:
+            self._entered = True
+            self._run_schedules([(None, initial) for initial in self._initial()])
+        changes = []
         for machine in list(self._machines.values()):
             old = self.value(machine.kind)
             new = self._target(machine, old)
-            if first and machine.source is None and machine.compute is None:
-                self._run(OnEnter(old))
-                self._sent(None, old)
             if new != old:
-                self._move(machine.kind, old, new)
+                self._put(machine.kind, new)
+                changes.append((old, new))
+        self._run_schedules(changes)
+
+    def _initial(self) -> list[Hashable]:
+        """Return the values of the machines that are there from the start."""
+        plain = [each for each in self._machines.values() if each.source is None and each.compute is None]
+        return [self.value(each.kind) for each in plain]
 
     def _target(self, machine: _Machine, old: Hashable | None) -> Hashable | None:
         if machine.compute is not None:
@@ -197,28 +221,32 @@ class States:
             return target
         return machine.initial if old is None else old
 
-    def _move(self, kind: type[Any], old: Hashable | None, new: Hashable | None) -> None:
-        if old is not None:
-            self._run(OnExit(old))
-        if new is None:
+    def _put(self, kind: type[Any], value: Hashable | None) -> None:
+        if value is None:
             self._world.remove_resource(_state(kind))
         else:
-            self._world.insert_resource(State(new), as_type=_state(kind))
-        if old is not None and new is not None:
-            self._run(OnTransition(old, new))
-        if new is not None:
-            self._run(OnEnter(new))
-        self._sent(old, new)
+            self._world.insert_resource(State(value), as_type=_state(kind))
 
-    def _sent(self, old: Hashable | None, new: Hashable | None) -> None:
-        self._world.send(StateTransitioned(old, new))
+    def _run_schedules(self, changes: list[tuple[Hashable | None, Hashable | None]]) -> None:
+        """Run what belongs to these changes, which are in the order of the machines."""
+        for old, new in changes:
+            self._world.send(StateTransitioned(old, new))
+        for old, _ in reversed(changes):
+            if old is not None:
+                self._run(OnExit(old))
+        for old, new in changes:
+            if old is not None and new is not None:
+                self._run(OnTransition(old, new))
+        for _, new in changes:
+            if new is not None:
+                self._run(OnEnter(new))
 
     def _register(self, machine: _Machine) -> _Machine:
         if machine.kind in self._machines:
             raise StateError(f"state {machine.kind.__name__} is added already", todo="add each state once")
         self._machines[machine.kind] = machine
         if machine.compute is None:
-            self._world.insert_resource(NextState(), as_type=_next(machine.kind))
+            self._world.insert_resource(NextState(machine.kind), as_type=_next(machine.kind))
         return machine
 
     def _known(self, kind: type[Any], where: str) -> None:

@@ -78,7 +78,7 @@ def test_transitions_run_exit_transition_enter_and_carry_what_follows():
     assert log == ["OnExit(Pause.RUNNING)", "OnEnter(Pause.PAUSED)"]
     log.clear()
     go(app, Game.MENU)
-    assert log == ["OnExit(Game.PLAYING)", "OnEnter(Game.MENU)", "OnExit(Pause.PAUSED)", "OnExit(Music.LOUD)"]
+    assert log == ["OnExit(Music.LOUD)", "OnExit(Pause.PAUSED)", "OnExit(Game.PLAYING)", "OnEnter(Game.MENU)"]
     assert app.states.value(Pause) is None
     assert app.world.get_resource(State[Music]) is None
 
@@ -102,6 +102,52 @@ def test_systems_ask_for_states_by_type_and_run_in_them():
     assert moved[:2] == [(None, Game.MENU), (Game.MENU, Game.PLAYING)]
     assert "MENU" in repr(State(Game.MENU))
     assert "unchanged" in repr(app.world.resource(NextState[Game]))
+
+
+def test_every_schedule_of_a_transition_sees_the_new_states():
+    app, _ = build()
+    seen = []
+
+    def look(game: Res[State[Game]], pause: Res[State[Pause]] | None) -> None:
+        seen.append((game.value, pause and pause.value))
+
+    for label in (
+        OnExit(Game.MENU),
+        OnTransition(Game.MENU, Game.PLAYING),
+        OnEnter(Game.PLAYING),
+        OnExit(Game.PLAYING),
+    ):
+        app.add_systems(label, look)
+    app.update()
+    go(app, Game.PLAYING)
+    assert seen == [(Game.PLAYING, Pause.RUNNING)] * 3
+    seen.clear()
+    go(app, Game.MENU)
+    assert seen == [(Game.MENU, None)]
+
+
+def test_what_is_asked_for_before_the_first_tick_follows_the_initial_state():
+    app, log = build()
+    go(app, Game.PLAYING)
+    assert log == [
+        "OnEnter(Game.MENU)",
+        "OnExit(Game.MENU)",
+        "OnTransition(Game.MENU -> Game.PLAYING)",
+        "OnEnter(Game.PLAYING)",
+        "OnEnter(Pause.RUNNING)",
+        "OnEnter(Music.LOUD)",
+    ]
+
+
+def test_a_value_of_another_type_is_refused_and_asks_for_nothing():
+    app, _ = build()
+    app.update()
+    with pytest.raises(StateError, match=r"Pause\.PAUSED.* is no Game"):
+        app.world.resource(NextState[Game]).set(Pause.PAUSED)
+    app.update()
+    assert app.world.resource(State[Game]).value is Game.MENU
+    with pytest.raises(StateError, match="is no state"):
+        app.add_state([])
 
 
 def test_wrong_states_are_refused():
