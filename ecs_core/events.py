@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import logging
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from operator import length_hint
@@ -17,11 +18,13 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tickwright.ecs_core.checks import is_count
 from tickwright.ecs_core.errors import TickwrightError
 
 __all__ = ["DEFAULT_CAP", "EventBatch", "EventError", "EventQueue", "EventReader", "EventWriter", "Events"]
 
 DEFAULT_CAP = 1_000_000
+_LOG = logging.getLogger("tickwright.events")
 E = TypeVar("E")
 Column: TypeAlias = NDArray[Any]
 
@@ -56,9 +59,14 @@ class EventQueue(Generic[E]):
     """
 
     def __init__(self, event_type: type[E], *, cap: int = DEFAULT_CAP) -> None:
+        if not is_count(cap):
+            raise EventError(
+                f"a queue for {cap!r} events", where=f"events of {event_type.__name__}", expected="a cap of 1 or more"
+            )
         self.event_type = event_type
         self.cap = cap
         self.overflowed = 0
+        self._reported = 0
         self.start = 0
         self.end = 0
         self.readers: list[EventReader[E]] = []
@@ -110,7 +118,19 @@ class EventQueue(Generic[E]):
         return reader
 
     def rotate(self) -> None:
-        """Drop what every reader has passed; without readers, what was sent before the previous rotation."""
+        """Drop what every reader has passed; without readers, what was sent before the previous rotation.
+
+        What overflowed since the last rotation is logged.
+        """
+        if self.overflowed > self._reported:
+            _LOG.warning(
+                "%s dropped its %d oldest events: more than %d waited for %s",
+                self,
+                self.overflowed - self._reported,
+                self.cap,
+                ", ".join(reader.name for reader in self.readers if reader.missed) or "no reader",
+            )
+            self._reported = self.overflowed
         keep = min((reader.cursor for reader in self.readers), default=self.rotated_at)
         self.rotated_at = self.end
         self._drop_before(keep)
@@ -158,8 +178,8 @@ class EventQueue(Generic[E]):
             self.end += len(chunk)
 
     def as_columns(self, events: list[E]) -> EventBatch:
-        """Turn objects into columns, one array per field."""
-        names = _field_names(self.event_type)
+        """Turn objects into columns, one array per field; of a class that declares none, per attribute."""
+        names = _field_names(self.event_type) or tuple(getattr(events[0], "__dict__", ()))
         return EventBatch({name: np.array([getattr(e, name) for e in events]) for name in names}, len(events))
 
     def materialise(self, batch: EventBatch) -> list[E]:
@@ -169,7 +189,13 @@ class EventQueue(Generic[E]):
         names = list(batch.columns)
         return [make(**dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
 
-    def _checked(self, columns: Mapping[str, Any]) -> EventBatch:
+    def _checked(self, columns: Any) -> EventBatch:
+        if not isinstance(columns, Mapping):
+            raise EventError(
+                f"{columns!r} is no batch",
+                where=f"batch of {self.event_type.__name__}",
+                expected="columns by field name, such as {'damage': [1, 2]}",
+            )
         arrays = {name: np.asarray(column) for name, column in columns.items()}
         lengths = {array.shape[0] for array in arrays.values() if array.ndim}
         fields = _field_names(self.event_type)

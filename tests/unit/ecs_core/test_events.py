@@ -6,11 +6,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from tickwright.ecs_core import App, Entity, EventError, EventReader, ManualClock, On, SystemClock, Time
+from tickwright.ecs_core import App, EventError, EventReader, ManualClock, On, SystemClock, Time, Update
 from tickwright.ecs_core.access import Access, Part
 from tickwright.ecs_core.async_systems import StagedWriter
 from tickwright.ecs_core.events import EventQueue, Events, EventWriter
-from tickwright.ecs_core.observers import Observers
 from tickwright.ecs_core.streams import Streams
 
 
@@ -174,33 +173,6 @@ def test_access_clashes_only_where_one_writes_and_an_entity_can_match_both():
     assert Access(exclusive=True).conflicts(Access()) == ["World"]
 
 
-class Bump:
-    propagates = True
-
-
-def test_events_bubble_along_parents_until_stopped():
-    app = App(clock=ManualClock())
-    parents = {3: 2, 2: 1}
-    app.world.observers = Observers(parents.get)
-    log = []
-
-    def at(on: On[Bump]) -> None:
-        log.append((on.entity, on.target))
-
-    def stop(on: On[Bump]) -> None:
-        log.append("stop")
-        on.propagate(onward=False)
-
-    for entity in (1, 2, 3):
-        app.observe(at, entity=Entity(entity))
-    app.world.trigger(Bump(), entity=Entity(3))
-    assert log == [(3, 3), (2, 3), (1, 3)]
-    app.observe(stop, entity=Entity(2))
-    log.clear()
-    app.world.trigger(Bump(), entity=Entity(3))
-    assert log == [(3, 3), (2, 3), "stop"]
-
-
 def test_a_failing_observer_drops_what_it_staged_and_raises_at_the_trigger():
     app = App(clock=ManualClock())
 
@@ -224,10 +196,13 @@ def test_wrong_batches_are_refused_whole():
     assert len(queue) == 0
 
 
+class Alarm: ...
+
+
 def test_a_removed_observers_readers_hold_nothing_back():
     app = App(clock=ManualClock())
 
-    def watch(on: On[Bump], hits: EventReader[Hit]) -> None: ...
+    def watch(on: On[Alarm], hits: EventReader[Hit]) -> None: ...
 
     watcher = app.observe(watch)
     with app.owner("plugin"):
@@ -237,3 +212,32 @@ def test_a_removed_observers_readers_hold_nothing_back():
     app.world.observers.release("plugin")
     app.world.observers.remove(watcher)
     assert queue.readers == []
+
+
+class Bare:
+    def __init__(self, points):
+        self.points = points
+
+
+def test_a_class_that_declares_no_fields_has_columns_of_its_attributes():
+    reader = (queue := EventQueue(Bare)).reader()
+    for points in (1, 2):
+        queue.send(Bare(points))
+    assert [batch["points"].tolist() for batch in reader.batches()] == [[1, 2]]
+
+
+def test_what_overflows_is_reported_once_a_tick_with_the_slow_readers_name(caplog):
+    def slow(hits: EventReader[Hit]) -> None: ...
+
+    with App(clock=ManualClock()) as app:
+        queue = app.add_event(Hit, cap=3)
+        app.add_systems(Update, slow)
+        for number in range(5):
+            app.world.send(Hit(number))
+        app.run(2)
+        assert [record.name for record in caplog.records] == ["tickwright.events"]
+        assert "dropped its 2 oldest events: more than 3 waited for slow.hits" in caplog.text
+        app.world.send(Hit(9))
+        app.update()
+        assert queue.overflowed == 3
+        assert "dropped its 1 oldest events" in caplog.text

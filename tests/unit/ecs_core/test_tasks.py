@@ -21,6 +21,7 @@ from tickwright.ecs_core import (
     Time,
     Update,
     World,
+    run_once,
 )
 
 
@@ -286,3 +287,26 @@ def test_a_result_that_arrives_between_the_drain_and_the_delivery_is_not_lost():
         assert app.tasks.deliver(app.world, failures) == 1
         assert log == [2, 4]
         assert app.tasks.in_flight == 0
+
+
+@pytest.mark.anyio
+async def test_a_cancelled_host_leaves_no_task_behind():
+    log = []
+
+    async def held() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            log.append("task ended")
+
+    with anyio.move_on_after(0.05) as scope:
+        async with App(clock=ManualClock()) as app:
+
+            def begin(tasks: Res[Tasks]) -> None:
+                tasks.start(held)
+
+            app.add_systems(Update, begin, run_if=run_once())
+            await app.run_async(rate_hz=200)
+    log.append("host ended")
+    assert scope.cancelled_caught
+    assert log == ["task ended", "host ended"]
