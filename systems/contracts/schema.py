@@ -99,18 +99,38 @@ def _json_check(schema: dict[str, Any], where: str) -> Check:
         kind.check_schema(schema)
     except jsonschema.SchemaError as error:
         raise SchemaError(f"the JSON schema is wrong: {error.message}", where=_place(where, error.json_path)) from None
+    _check_references(schema, where)
     validator = kind(schema, registry=referencing.Registry())
 
     def check(value: Any) -> Any:
-        try:
-            error = jsonschema.exceptions.best_match(validator.iter_errors(value))
-        except referencing.exceptions.Unresolvable as unresolved:
-            raise SchemaError(f"the JSON schema refers to {unresolved.ref!r}, outside itself", where=where) from None
+        error = jsonschema.exceptions.best_match(validator.iter_errors(value))
         if error is not None:
             raise SchemaError(error.message, where=_place(where, error.json_path), path=error.json_path)
         return value
 
     return check
+
+
+def _check_references(schema: dict[str, Any], where: str) -> None:
+    """Refuse references that lead out of a schema, or nowhere."""
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
+    from referencing.jsonschema import DRAFT202012
+
+    resource = DRAFT202012.create_resource(schema)
+    root = Registry().with_resource("", resource).crawl().resolver()
+    pending = [(resource, root)]
+    while pending:
+        part, resolver = pending.pop()
+        for key in ("$ref", "$dynamicRef"):
+            if isinstance(part.contents, Mapping) and key in part.contents:
+                try:
+                    resolver.lookup(part.contents[key])
+                except Unresolvable:
+                    raise SchemaError(
+                        f"the JSON schema refers to {part.contents[key]!r}, which is not in it", where=where
+                    ) from None
+        pending += [(each, resolver.in_subresource(each)) for each in part.subresources()]
 
 
 @cache

@@ -10,7 +10,7 @@ import anyio
 from tickwright.ecs_core import TaskResult
 from tickwright.systems.generation.chunks import ChunkBuffer
 from tickwright.systems.generation.immediate import as_delta
-from tickwright.systems.generation.provider import Delta, Model, ProviderTimeoutError, Request, Usage
+from tickwright.systems.generation.provider import CLOSE_S, Delta, Model, ProviderTimeoutError, Request, Usage
 
 if TYPE_CHECKING:
     from tickwright.ecs_core import Task
@@ -188,5 +188,5 @@ class _Stages:
 async def _closed(answer: AsyncIterator[Delta]) -> None:
     close: Any = getattr(answer, "aclose", None)
     if close is not None:
-        with anyio.CancelScope(shield=True):
+        with anyio.move_on_after(CLOSE_S, shield=True):
             await close()

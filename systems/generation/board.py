@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from tickwright.ecs_core import App, TaskResult, World
+from tickwright.ecs_core import App, Ids, TaskResult, World
 from tickwright.systems.contracts.events import HookEvent, PipelineStepFinished, emit
 from tickwright.systems.contracts.ports import Dispatcher
 from tickwright.systems.generation.attempt import Attempt
 from tickwright.systems.generation.budgets import account, give_back
 from tickwright.systems.generation.cache import AnswerCache
+from tickwright.systems.generation.components import PipelineRun
 from tickwright.systems.generation.entities import Entities
 from tickwright.systems.generation.errors import (
     GenerationError,
@@ -40,14 +41,12 @@ from tickwright.systems.generation.tokens import TokenCounter
 
 __all__ = ["Board"]
 
-_LOOKED_AT = 8
-
 
 class Board:
     """All runs of one world, as the systems work on them.
 
     Attributes:
-        open_runs: runs that are not over, in turn.
+        gone: runs whose entity somebody despawned.
         fresh: runs to unfold into steps.
         maps: mapped steps whose source has ended.
         ready: steps that can ask, by model alias, oldest first.
@@ -76,7 +75,7 @@ class Board:
         self.entities = Entities(app.world)
         self.runs: dict[int, Run] = {}
         self.ended: deque[int] = deque()
-        self.open_runs: deque[Run] = deque()
+        self.gone: list[Run] = []
         self.fresh: deque[Run] = deque()
         self.maps: deque[Step] = deque()
         self.ready: dict[str, deque[Step]] = {}
@@ -93,6 +92,7 @@ class Board:
         self.dispatcher: Dispatcher | None = None
         self.rounds = Rounds(app.world)
         self._sequence = 0
+        self.world.on_remove(PipelineRun, lambda _, ids: self._note_gone(ids))
 
     def begin_tick(self) -> None:
         """Look once at what does not change within a tick."""
@@ -109,7 +109,6 @@ class Board:
         self.entities.add_run(run)
         self.runs[run.entity] = run
         self.fresh.append(run)
-        self.open_runs.append(run)
         self.app.inbox.nudge()
         limit = pipeline.definition.limits.timeout_s
         if limit is not None:
@@ -117,16 +116,15 @@ class Board:
             heapq.heappush(self.deadlines, (run.deadline_ms, self.next_number(), run))
         return run
 
-    def look_after_open(self) -> None:
-        """Cancel runs whose entity somebody despawned: a few are looked at in each tick, all in turn."""
-        for _ in range(min(len(self.open_runs), _LOOKED_AT)):
-            run = self.open_runs.popleft()
-            if run.over:
-                continue
-            if self.world.contains(run.entity):
-                self.open_runs.append(run)
-            else:
-                self.forget(run)
+    def _note_gone(self, ids: Ids) -> None:
+        found = [self.runs.get(each) for each in ids.tolist()]  # those that were forgotten are not among them
+        self.gone += [run for run in found if run is not None]
+
+    def forget_gone(self) -> None:
+        """Cancel and drop the runs whose entity somebody despawned."""
+        gone, self.gone = self.gone, []
+        for run in gone:
+            self.forget(run)
 
     def end(self, run: Run, status: RunStatus, error: RunFailedError | None = None) -> None:
         """End a run: stop what it does, and have `finish` tell of it."""
@@ -172,7 +170,7 @@ class Board:
                     if attempt is not None and attempt.task is not None:
                         attempt.task.cancel()
         for held in (
-            self.runs, self.ended, self.open_runs, self.fresh, self.maps, self.ready, self.merges, self.chosen,
+            self.runs, self.ended, self.gone, self.fresh, self.maps, self.ready, self.merges, self.chosen,
             self.arrived, self.flowing, self.ending, self.waiting, self.due, self.deadlines, self.limiters,
         ):  # fmt: skip
             held.clear()

@@ -145,7 +145,7 @@ class StreamingConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     """How answers are passed on while they arrive.
 
     Attributes:
-        enabled: send `pipeline:chunk` events and call the handler; `run_streaming` streams in any case.
+        enabled: send `pipeline:chunk` events and call the handler, which `run_streaming` calls in any case.
         chunk_handler: a handler's name, called with (content, GenerationContext) for every piece, in order.
         buffer_size: pieces that may wait for the next tick; a model that is faster is held up.
     """

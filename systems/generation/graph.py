@@ -6,7 +6,6 @@ that a run only follows numbers.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -44,6 +43,8 @@ FindHandler = Callable[[str], Callable[..., Any] | None]
 _ID = re.compile(r"[^\W\d][\w-]*\Z")
 _RESULTS = ("result", "results", "json")
 _RESERVED_IDS = ("item", "index", "results")
+_OF_MODELS = ("model", "max_tokens", "temperature", "max_retries", "timeouts", "cache", "use_context", "parallel_on")
+_DEFAULTS = {each.name: each.default for each in msgspec.structs.fields(ChainStep)}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,7 +68,6 @@ class Pipeline:
     chunk_handler: Callable[..., Any] | None = None
     handlers: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     owner: str = ""
-    digest: str = ""
     capped: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -118,7 +118,6 @@ def compile_pipeline(
         chunk_handler=build.needed(name, "streaming.chunk_handler") if name is not None else None,
         handlers=handlers,
         owner=owner,
-        digest=hashlib.sha256(msgspec.json.encode(definition, order="sorted")).hexdigest()[:16],
     )
 
 
@@ -146,8 +145,10 @@ class _Build:
             for before, node in itertools.pairwise(nodes):
                 node.deps = (before.index,)
         if isinstance(strategy, Parallel):
+            _check_ids(nodes, ("merge",))
             nodes.append(self.merge(strategy, len(nodes)))
-        _check_ids(nodes)
+        else:
+            _check_ids(nodes)
         return nodes
 
     def step(self, step: GenerationStep, index: int, path: str) -> Node:
@@ -297,12 +298,12 @@ def _checked_schema(schema: Any, path: str) -> Check | None:
         raise wrong(error.what + (f" at {inside}" if inside else ""), path, error.expected) from None
 
 
-def _check_ids(nodes: Sequence[Node]) -> None:
+def _check_ids(nodes: Sequence[Node], reserved: Sequence[str] = ()) -> None:
     seen: set[str] = set()
     for node in nodes:
         if not _ID.match(node.id):
             raise wrong(f"{node.id!r} is no step id", f"{node.path}.id", "letters, digits, _ and -")
-        if node.id in _RESERVED_IDS:
+        if node.id in _RESERVED_IDS or node.id in reserved:
             raise wrong(f"the id {node.id!r} is reserved", f"{node.path}.id", "another id")
         if node.id in seen:
             raise wrong(f"the id {node.id!r} is taken", f"{node.path}.id", "an id of its own")
@@ -314,8 +315,9 @@ def _check_wait(step: GenerationStep, path: str) -> None:
     prefix, colon, rest = name.partition(":")
     if not (prefix and colon and rest) or prefix in RESERVED_PREFIXES:
         raise wrong(f"{name!r} is no custom event", f"{path}.wait_for", "prefix:name with a prefix of your own")
-    if step.cache or (isinstance(step, ChainStep) and step.parallel_on is not None):
-        raise wrong("a step that waits for a person is neither cached nor mapped", f"{path}.wait_for")
+    for option in _OF_MODELS:
+        if getattr(step, option) != _DEFAULTS[option]:
+            raise wrong(f"a step that waits for a person asks no model and has no {option}", f"{path}.{option}")
 
 
 def _check_result(reference: Reference, path: str) -> None:

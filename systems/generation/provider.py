@@ -27,6 +27,7 @@ import msgspec
 from tickwright.systems.generation.errors import GenerationError
 
 __all__ = [
+    "CLOSE_S",
     "BadRequestError",
     "Delta",
     "InvalidJsonError",
@@ -45,8 +46,21 @@ __all__ = [
     "Timeouts",
     "UnauthorizedError",
     "Usage",
+    "check_least",
     "with_timeouts",
 ]
+
+
+def check_least(value: Any, least: float, *names: str) -> None:
+    """Refuse a setting below what makes sense, or that is no number.
+
+    Raises:
+        GenerationError: names it.
+    """
+    for name in names:
+        given = getattr(value, name)
+        if not given >= least:  # so that NaN is refused as well
+            raise GenerationError(f"{name}={given}", where=type(value).__name__, expected=f"{least} or above")
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -85,6 +99,9 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     first_token_s: float = 120.0
     between_tokens_s: float = 60.0
     total_s: float = 600.0
+
+    def __post_init__(self) -> None:
+        check_least(self, 0, *self.__struct_fields__)
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,6 +180,10 @@ class Model:
     window: int = 128_000
     encoding: str = ""
 
+    def __post_init__(self) -> None:
+        """Check the window."""
+        check_least(self, 1, "window")
+
 
 class ProviderError(GenerationError):
     """A model did not answer as asked.
@@ -239,7 +260,9 @@ class ProviderSetupError(ProviderError):
     """A package, file, key or setting is missing or wrong; names it."""
 
 
-_CLOSE_S = 5.0  # a provider that hangs while it is closed must not hang its caller
+CLOSE_S = 5.0
+"""How long a provider may take to close; one that hangs there must not hang its caller."""
+
 _STAGES: Mapping[str, str] = {
     "connect": "the provider did not take the request within",
     "first_token": "no token came within",
@@ -303,7 +326,7 @@ async def with_timeouts(stream: AsyncIterator[Delta], timeouts: Timeouts, *, whe
     finally:
         close = getattr(stream, "aclose", None)
         if close is not None:
-            with anyio.move_on_after(_CLOSE_S, shield=True):
+            with anyio.move_on_after(CLOSE_S, shield=True):
                 await close()
 
 

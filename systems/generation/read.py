@@ -62,8 +62,8 @@ def read_definition(source: PipelineDefinition | Mapping[str, Any] | str | bytes
         raise wrong("the id is empty", "id", "a name")
     out["context"] = read_context(keys.get("context"), "context")
     out["strategy"] = _tagged(_needed(keys, "strategy", ""), STRATEGIES, "strategy")
-    out["streaming"] = _struct(keys.get("streaming") or {}, StreamingConfig, "streaming")
-    out["limits"] = _struct(keys.get("limits") or {}, RunLimits, "limits")
+    out["streaming"] = _struct(_table(keys, "streaming"), StreamingConfig, "streaming")
+    out["limits"] = _struct(_table(keys, "limits"), RunLimits, "limits")
     out["inputs"] = tuple(_text(each, f"inputs[{i}]") for i, each in enumerate(_list(keys.get("inputs"), "inputs")))
     return PipelineDefinition(**out)
 
@@ -167,6 +167,11 @@ def _needed(keys: Mapping[str, Any], name: str, path: str) -> Any:
     if name not in keys:
         raise wrong(f"{name!r} is missing", path, f"the key {name!r}")
     return keys[name]
+
+
+def _table(keys: Mapping[str, Any], name: str) -> Any:
+    found = keys.get(name)
+    return {} if found is None else found
 
 
 def _keys(value: Any, known: Iterable[str], path: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from tickwright.systems.generation.errors import GenerationError
-from tickwright.systems.generation.provider import ProviderError, Timeouts
+from tickwright.systems.generation.provider import ProviderError, Timeouts, check_least
 
 __all__ = ["ModelLimits", "RetryPolicy", "Settings"]
 
@@ -26,6 +26,11 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     cap_s: float = 30.0
     jitter: float = 0.5
     max_retry_after_s: float = 120.0
+
+    def __post_init__(self) -> None:
+        check_least(self, 0, "max_retries", "base_s", "cap_s", "max_retry_after_s")
+        if not 0 <= self.jitter <= 1:
+            raise GenerationError(f"jitter={self.jitter}", where="RetryPolicy", expected="0 to 1")
 
     def pause_s(
         self, error: Exception, attempts: int, *, chance: float, max_retries: int | None = None
@@ -77,6 +82,7 @@ class ModelLimits(msgspec.Struct, frozen=True, kw_only=True):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise GenerationError(f"{name}={value} lets nothing through", where="ModelLimits", expected="above 0")
+        check_least(self, 0, "input_price", "output_price")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,3 +107,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tokenizer_dir: str | None = None
     retry: RetryPolicy = RetryPolicy()
     timeouts: Timeouts = Timeouts()
+
+    def __post_init__(self) -> None:
+        check_least(self, 1, "max_concurrency", "starts_per_tick", "plans_per_tick", "output_reserve")
+        check_least(self, 0, "kept_runs", "cached_answers")

@@ -121,8 +121,6 @@ def _place(board: Board, pipelines: Callable[[str], Pipeline | None], saved: lis
         run = _run(each, pipeline)
         board.runs[run.entity] = run
         board.entities.adopt(run)
-        if not run.over:
-            board.open_runs.append(run)
         if run.over:
             board.ended.append(run.entity)
         elif run.status.ended:

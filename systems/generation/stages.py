@@ -25,7 +25,8 @@ __all__ = ["collect", "finish", "merge", "plan", "repeat", "schedule", "start", 
 def collect(board: ResMut[Board], rng: Res[Rng], emitted: EventReader[Emitted]) -> None:
     """Take in answers that have arrived, and events that people's steps wait for; cancel runs that were despawned."""
     board.begin_tick()
-    board.look_after_open()
+    if board.gone:
+        board.forget_gone()
     if board.waiting:
         for each in emitted.read():
             if isinstance(each.event, CustomEvent):

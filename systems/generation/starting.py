@@ -205,6 +205,11 @@ def _context(board: Board, step: Step, model: Model) -> AssembledContext | None:
     if len(prompt) * 4 + 64 > model.window - reserve:  # a token has a byte at least: shorter texts need no counting
         encoding, _ = board.counter.resolve(model.name, model.encoding)
         asked = board.counter.count(prompt, encoding=encoding)
+        if reserve >= model.window:
+            raise PromptTooLongError(
+                f"max_tokens={reserve} leaves no room for a prompt", where=f"step {node.id!r}, model {model.name!r}",
+                expected=f"less than the window of {model.window} tokens", asked=asked, window=model.window,
+            )  # fmt: skip
         if asked > model.window - reserve:
             raise PromptTooLongError(
                 f"the prompt has {asked} tokens", where=f"step {node.id!r}, model {model.name!r}",

@@ -108,7 +108,9 @@ class GenerationContext:
     def count_tokens(self, text: str) -> int:
         """Return how many tokens a text has for the step's model."""
         model = self._board.models.get(self._step.node.model) if self._step is not None else None
-        return int(self._board.counter.count_for(text, model.name if model is not None else None))
+        counter = self._board.counter
+        encoding, _ = counter.resolve(model.name, model.encoding) if model is not None else counter.resolve()
+        return counter.count(text, encoding=encoding)
 
     @property
     def branch(self) -> int:

@@ -27,6 +27,7 @@ from tickwright.systems.generation import (
 )
 from tickwright.systems.generation.components import StepState
 from tickwright.systems.generation.provider import (
+    CLOSE_S,
     InvalidJsonError,
     PromptTooLongError,
     ProviderConnectionError,
@@ -462,6 +463,47 @@ def test_a_despawned_run_is_cancelled(anyio_backend: str) -> None:
             assert (model.open, manager(app).runs()) == (0, [])
 
     virtually(anyio_backend, main)
+
+
+def test_one_despawned_run_of_many_is_cancelled_in_the_next_tick(anyio_backend: str) -> None:
+    async def main() -> None:
+        async with make_app(Model(delay_s=100.0), settings=Settings(max_concurrency=1000)) as app:
+            manager(app).register(ONE)
+            entities = [manager(app).start("p") for _ in range(100)]
+            await app.run_async(ticks=2)
+            app.world.despawn(entities[77])
+            await app.run_async(ticks=1)
+            assert manager(app).runs() == [*entities[:77], *entities[78:]]
+
+    virtually(anyio_backend, main)
+
+
+def test_a_provider_that_hangs_while_it_is_closed_does_not_hang_its_caller() -> None:
+    class Hanging:
+        def __aiter__(self) -> Any:
+            return self
+
+        async def __anext__(self) -> Any:
+            await anyio.sleep(1e6)
+
+        async def aclose(self) -> None:
+            await anyio.sleep(1e6)
+
+    class Provider:
+        def stream(self, request: Any) -> Any:
+            return Hanging()
+
+    async def main() -> None:
+        async with make_app(Provider()) as app:
+            manager(app).register(ONE)
+            with anyio.move_on_after(1):
+                await manager(app).run("p", {})
+            assert (manager(app).runs(), app.tasks.in_flight) == ([], 1)
+            await anyio.sleep(CLOSE_S + 0.1)
+            await app.run_async(ticks=1)
+            assert app.tasks.in_flight == 0
+
+    virtually("trio", main)  # asyncio's scopes ask again and again: its clock never jumps
 
 
 def test_removing_a_plugin_cancels_its_runs(anyio_backend: str) -> None:

@@ -43,13 +43,36 @@ def test_a_type_converts() -> None:
         (COUNT, {}, "'count' is a required property (here)"),
         (COUNT, {"count": "x"}, "'x' is not of type 'integer' (here, at $.count)"),
         (Point, {"x": "1"}, "Expected `int`, got `str` (here, at $.x)"),
-        ({"$ref": "https://example.org/s"}, 1, "outside itself"),
     ],
 )
 def test_unfitting_data_are_named_with_their_place(schema: Any, data: Any, what: str) -> None:
     with pytest.raises(SchemaError) as caught:
         compile_schema(schema, where="here")(data)
     assert what in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("schema", "reference"),
+    [
+        ({"$ref": "https://example.org/s"}, "https://example.org/s"),
+        ({"type": "object", "properties": {"x": {"items": {"$ref": "#/$defs/none"}}}, "$defs": {"n": {}}}, "none"),
+        ({"$dynamicRef": "#nobody"}, "#nobody"),
+    ],
+)
+def test_a_reference_that_leads_nowhere_is_refused_at_once(schema: Any, reference: str) -> None:
+    with pytest.raises(SchemaError, match=rf"refers to '.*{reference}', which is not in it \(here\)"):
+        compile_schema(schema, where="here")
+
+
+def test_references_within_a_schema_are_followed() -> None:
+    tree = {
+        "$defs": {"node": {"$id": "urn:node", "properties": {"next": {"$ref": "#"}}, "required": ["n"]}},
+        "$ref": "urn:node",
+    }
+    check = compile_schema(tree, where="here")
+    assert check({"n": 1, "next": {"n": 2}}) == {"n": 1, "next": {"n": 2}}
+    with pytest.raises(SchemaError, match="'n' is a required property"):
+        check({"n": 1, "next": {}})
 
 
 @pytest.mark.parametrize("schema", [{"type": "objekt"}, 3, None, "object", [1], Opaque])

@@ -20,7 +20,9 @@ from tickwright.systems.generation import (
     StreamChunk,
     UnknownModelError,
     UnknownPipelineError,
+    count_tokens,
 )
+from tickwright.systems.generation import Model as GenerationModel
 from tickwright.systems.generation.components import StepText
 from tickwright.systems.hooks import HookResult, Hooks
 
@@ -326,6 +328,20 @@ class TestHandlers:
         assert model.requests[0].system == "You know cats."
         assert [message.content for message in model.requests[0].messages] == ["cats: 2 ''"]
         assert result.steps["a"].context.sources_used == ("custom",)
+
+    def test_tokens_are_counted_as_the_steps_model_does(self, anyio_backend: str) -> None:
+        text = "Der Wattwurm gräbt im Schlick; 潮が引く。"
+        counts: dict[str, int] = {}
+
+        async def main() -> None:
+            odd = GenerationModel("unheard-of", Model(), encoding="cl100k_base")
+            async with make_app(odd) as app:
+                definition = chain({"id": "a", "prompt": "x"}, streaming={"enabled": True, "chunk_handler": "h"})
+                manager(app).register(definition, {"h": lambda _, ctx: counts.update(a=ctx.count_tokens(text))})
+                await manager(app).run("p", {})
+
+        virtually(anyio_backend, main)
+        assert counts["a"] == count_tokens(text, "gpt-4") != count_tokens(text, "gpt-4o")
 
     @pytest.mark.parametrize("criteria", ["raises", "text", "nan"])
     def test_a_judge_or_source_that_fails_fails_the_run(self, anyio_backend: str, criteria: str) -> None:
