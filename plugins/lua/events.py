@@ -8,17 +8,24 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tickwright.plugins.lua.errors import PluginRuntimeError
-from tickwright.plugins.lua.values import text
+from tickwright.plugins.lua.values import in_camel_case, text
 from tickwright.systems.contracts.events import CustomEvent, EventTiming, HookEvent
+from tickwright.systems.contracts.names import camel
 from tickwright.systems.hooks import HookResult
 
 if TYPE_CHECKING:
     from tickwright.plugins.lua.loaded import LoadedPlugin
 
-__all__ = ["LuaHandlers"]
+__all__ = ["LuaHandlers", "event_table"]
 
 _KEPT_LISTS = 256
 _EXACT = 2**53
+
+
+def event_table(event: HookEvent) -> dict[str, Any]:
+    """Return an event as the table that Lua sees, of plain data."""
+    table: dict[str, Any] = msgspec.to_builtins({"type": event.event_name, **in_camel_case(event)}, str_keys=True)
+    return table
 
 
 class LuaHandlers:
@@ -86,14 +93,14 @@ class LuaHandlers:
         kind = type(value)
         if kind is bool or value is None or (kind is int and -_EXACT < value < _EXACT):
             return value
-        return self._plugin.runtime.write(value)
+        return self._plugin.runtime.write(in_camel_case(value))
 
     def _kind(self, kind: type[HookEvent]) -> tuple[int, bool, Callable[[HookEvent], Iterable[Any]]]:
         number = len(self._kinds) + 1
         fields = msgspec.structs.fields(kind)
         name = "custom" if kind is CustomEvent else kind.event_name
         write = self._plugin.runtime.write
-        names = write([field.encode_name for field in fields])
+        names = write([camel(field.encode_name) for field in fields])
         self._plugin.runtime.call("event_kind", number, name.encode(), names)
         known = (number, kind.timing is EventTiming.AFTER, msgspec.structs.astuple)
         self._kinds[kind] = known

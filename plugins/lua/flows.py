@@ -13,6 +13,7 @@ from tickwright.plugins.lua.definitions import bind_handlers, register_owned
 from tickwright.plugins.lua.errors import PluginValueError
 from tickwright.plugins.lua.features import feature
 from tickwright.plugins.lua.values import decode_json, text
+from tickwright.systems.contracts.names import camel
 
 if TYPE_CHECKING:
     from tickwright.plugins.lua.loaded import LoadedPlugin
@@ -208,14 +209,9 @@ def _id(instance: Any) -> int:
     return int(label)
 
 
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(part.capitalize() for part in rest)
-
-
 def _result(result: Any) -> dict[str, Any]:
     data = msgspec.to_builtins(result)
-    return {"type": _KINDS[type(result).__name__], **{_camel(key): value for key, value in data.items()}}
+    return {"type": _KINDS[type(result).__name__], **{camel(key): value for key, value in data.items()}}
 
 
 def _instance(instance: Any) -> dict[str, Any]:

@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterator
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from tickwright.ecs_core import Added, Changed, Commands, Entity, Mut, Objects, Query, Res, ResMut, Time, With, Without
 from tickwright.ecs_core.component import info_of
 from tickwright.plugins.lua.columns import Columns, column_of
 from tickwright.plugins.lua.context import nearest
 from tickwright.plugins.lua.errors import PluginError, PluginValueError
+from tickwright.plugins.lua.events import event_table
 from tickwright.plugins.lua.features import feature
 from tickwright.systems.contracts.sets import UpdateSet
 
@@ -153,7 +152,7 @@ class LuaSystem:
             return lambda: None
 
         def heard(event: HookEvent, _: Any) -> None:
-            self._heard.append({"type": event.event_name, **msgspec.to_builtins(event, str_keys=True)})
+            self._heard.append(event_table(event))
 
         off: Callable[[], object] = self.plugin.host.hooks.on(self.events, heard, owner=self.plugin.name).off
         return off

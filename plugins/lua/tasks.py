@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tickwright.ecs_core.errors import TickwrightError
-from tickwright.ecs_core.plain import plain
 from tickwright.plugins.lua.context import Doors, optional_text
 from tickwright.plugins.lua.errors import PluginError, PluginRuntimeError, PluginValueError
+from tickwright.plugins.lua.events import event_table
 from tickwright.plugins.lua.values import decode_json, text
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class LuaTasks:
 
     def _wait_for_event(self, task: LuaTask, event: str, pattern: str | None) -> None:
         def heard(event: Any, _: Any) -> None:
-            task.answer = (True, plain(event))
+            task.answer = (True, event_table(event))
 
         hooks, owner = self._host.hooks, task.plugin.name
         subscription = hooks.on(event, heard, pattern=pattern, once=True, transient=True, owner=owner)

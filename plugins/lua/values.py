@@ -19,8 +19,9 @@ from typing import Any
 import msgspec
 
 from tickwright.plugins.lua.errors import PluginValueError
+from tickwright.systems.contracts.names import camel
 
-__all__ = ["LuaWriter", "decode_json", "text"]
+__all__ = ["LuaWriter", "decode_json", "in_camel_case", "text"]
 
 MAX_DEPTH = 64
 
@@ -30,6 +31,17 @@ def text(data: object) -> str:
     if isinstance(data, bytes):
         return data.decode("utf-8", "surrogateescape")
     return str(data)
+
+
+def in_camel_case(value: Any) -> Any:
+    """Return structs, and lists of them, as dicts with Lua's spelling of their keys; user data stays as it is."""
+    if isinstance(value, msgspec.Struct):
+        names = zip(type(value).__struct_encode_fields__, msgspec.structs.astuple(value), strict=True)
+        return {camel(name): in_camel_case(each) for name, each in names}
+    is_list = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+    if is_list and isinstance(next(iter(value), None), msgspec.Struct):
+        return [in_camel_case(each) for each in value]
+    return value
 
 
 def decode_json(data: bytes | None) -> Any:
