@@ -30,7 +30,7 @@ test-local: $(STAMP)
 	fi
 
 # Branch coverage of the engine by its own tests.
-ENGINE_TESTS := tests/unit/ecs_core $(addprefix tests/property/test_,world.py ticks.py schedule_order.py events.py determinism.py)
+ENGINE_TESTS := tests/unit/ecs_core $(addprefix tests/property/test_,world.py ticks.py schedule_order.py set_order.py events.py determinism.py)
 coverage: $(STAMP)
 	$(BIN)/python -m pytest -q -n 2 $(ENGINE_TESTS) --cov=tickwright.ecs_core --cov-branch --cov-config=/dev/null \
 	  --cov-report=term:skip-covered --cov-fail-under=95 $(PYTEST_ARGS)

@@ -8,7 +8,7 @@ import threading
 import weakref
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tickwright.systems.contracts.ports import NoteHit
@@ -117,8 +117,9 @@ class WordIndex:
                 some = self._match(any_word, limit + len(seen)) or []
                 more = [hit for hit in some if hit.path not in seen]
                 # bm25 of two queries cannot be compared: a note with every word stays before one with some
-                floor = min((hit.score for hit in found), default=float("inf"))
-                found += [_lowered(hit, floor) for hit in more[: limit - len(found)]]
+                lowest = min((hit.score for hit in found), default=None)
+                most = float("inf") if lowest is None else lowest - 0.001 * abs(lowest)
+                found += [_at_most(hit, most) for hit in more[: limit - len(found)]]
             if not found and not text.isascii():
                 found = self._contains(words, limit)
         return found
@@ -199,10 +200,8 @@ def _clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _lowered(hit: FoundNote, floor: float) -> FoundNote:
-    if hit.score < floor:
-        return hit
-    return FoundNote(hit.path, hit.text, floor * 0.999, hit.by, hit.title, hit.snippet)
+def _at_most(hit: FoundNote, score: float) -> FoundNote:
+    return hit if hit.score <= score else replace(hit, score=score)
 
 
 def _around(body: str, word: str) -> str:

@@ -26,6 +26,10 @@ def _index(texts: dict[str, str]) -> WordIndex:
     return index
 
 
+@example(  # two scores just above and just below the lowest of the notes with every word
+    [([], True)] * 3 + [(["sky"], True), (["reed", "sky"], True), (["sky"], True), (["reed", "sky"], False)],
+    ["reed", "sky", COMMON], 3, [(0, ["mud", "mud", "reed"])],
+)  # fmt: skip
 @example([([], True)] * 40 + [(["mud"], False), (["mud", "tide"], True)], ["mud", COMMON], 3, [])
 @given(notes_, queries, st.integers(1, 8), changes)
 def test_every_word_first_then_any_and_no_hit_without(
