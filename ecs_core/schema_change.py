@@ -39,19 +39,23 @@ def change_schema(world: World, old: type[Any], new: type[Any]) -> type[Any]:
     world.check_free("changing a schema")
     default_columns(world, after)
     ids = np.array(sorted(world.query(old).ids().tolist()), np.uint64)
-    kept = {name: _kept(world, ids, old, name) for name in _names(before) if name in _names(after)}
     number = world.components.number(old)
+    values = _values_of(world, number, before, [world.get(entity, old) for entity in ids.tolist()])
     world.remove_rows(ids, [number])
     world.components.replace(number, new)
     world.forget_plans()
-    for place, entity in enumerate(ids.tolist()):
-        values = {name: column[place] for name, column in kept.items()}
-        world.insert(entity, _made(world, new, values))
+    world.insert_rows(ids, [follow(world, values, len(ids))])
     return new
 
 
+def _values_of(world: World, number: int, info: ComponentInfo, instances: list[Any]) -> Values:
+    if info.storage == "object":
+        return Values(number, info, objects=instances)
+    return Values(number, info, list_columns(world, info, take_values(info, instances)))
+
+
 def follow(world: World, values: Values, count: int) -> Values:
-    """Return staged values of `count` rows as the component has them now, as if they had been rows meanwhile."""
+    """Return values of `count` rows, taken out or staged before its schema changed, as the component has them now."""
     while (number := world.components.replaced.get(values.number)) is not None:
         before, after = values.info, world.components.infos[number]
         names, lists = _names(before), value_lists(world, values, count)
@@ -59,11 +63,7 @@ def follow(world: World, values: Values, count: int) -> Values:
             rows = [{name: getattr(each, name) for name in names} for each in lists[0]]
         else:
             rows = [dict(zip(names, row, strict=True)) for row in zip(*lists, strict=True)] or [{}] * count
-        made = [_made(world, after.kind, row) for row in rows]
-        if after.storage == "object":
-            values = Values(number, after, objects=made)
-        else:
-            values = Values(number, after, list_columns(world, after, take_values(after, made)))
+        values = _values_of(world, number, after, [_made(world, after.kind, row) for row in rows])
     return values
 
 
@@ -87,10 +87,6 @@ def _shape(info: ComponentInfo) -> Any:
 
 def _names(info: ComponentInfo) -> list[str]:
     return list(getattr(info.kind, "__dataclass_fields__", {}))
-
-
-def _kept(world: World, ids: Any, kind: type[Any], name: str) -> list[Any]:
-    return [getattr(world.get(entity, kind), name) for entity in ids.tolist()]
 
 
 def _made(world: World, kind: type[Any], values: dict[str, Any]) -> Any:
