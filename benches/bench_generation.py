@@ -8,18 +8,34 @@ from __future__ import annotations
 
 import asyncio
 import json
-import operator
 import resource
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, TypedDict
+from typing import Any
 
 import anyio
 
+from benches.generation_peers import (
+    BRANCHES,
+    CHAINS,
+    anyio_chain,
+    anyio_many,
+    anyio_map,
+    haystack_chain,
+    haystack_map,
+    haystack_plain_chain,
+    langgraph_chain,
+    langgraph_many,
+    langgraph_map,
+    langgraph_plain_chain,
+    on_loop,
+    plain_stub,
+    stub,
+)
 from benches.harness import Case, Gauge, Subject, Trial
 from tickwright.ecs_core import App
 from tickwright.systems.generation import Delta, GenerationManager, GenerationPlugin, Request, Settings, Usage
@@ -27,8 +43,6 @@ from tickwright.systems.hooks import HooksPlugin
 
 __all__ = ["cases"]
 
-BRANCHES = 100
-CHAINS = 20
 _USAGE = Usage(1, 1)
 
 
@@ -40,9 +54,9 @@ def cases(quick: bool) -> list[Case | Gauge]:  # noqa: FBT001 (every bench modul
             size=3 * CHAINS,
             subjects=[
                 Subject("tickwright", _ours_chain),
-                Subject("langgraph", _langgraph_chain),
-                Subject("haystack", _haystack_chain),
-                Subject("anyio", _anyio_chain),
+                Subject("langgraph", langgraph_chain),
+                Subject("haystack", haystack_chain),
+                Subject("anyio", anyio_chain),
             ],
             required={"langgraph": 4.0},
             wanted={"langgraph": 8.0},
@@ -52,8 +66,8 @@ def cases(quick: bool) -> list[Case | Gauge]:  # noqa: FBT001 (every bench modul
             size=3 * CHAINS,
             subjects=[
                 Subject("tickwright", _ours_plain_chain),
-                Subject("langgraph", _langgraph_plain_chain),
-                Subject("haystack", _haystack_plain_chain),
+                Subject("langgraph", langgraph_plain_chain),
+                Subject("haystack", haystack_plain_chain),
             ],
             required={"langgraph": 4.0},
             wanted={"langgraph": 8.0},
@@ -63,9 +77,9 @@ def cases(quick: bool) -> list[Case | Gauge]:  # noqa: FBT001 (every bench modul
             size=BRANCHES,
             subjects=[
                 Subject("tickwright", _ours_map),
-                Subject("langgraph", _langgraph_map),
-                Subject("haystack", _haystack_map),
-                Subject("anyio", _anyio_map),
+                Subject("langgraph", langgraph_map),
+                Subject("haystack", haystack_map),
+                Subject("anyio", anyio_map),
             ],
             required={"langgraph": 2.0},
             wanted={"langgraph": 5.0},
@@ -75,8 +89,8 @@ def cases(quick: bool) -> list[Case | Gauge]:  # noqa: FBT001 (every bench modul
             size=3 * many,
             subjects=[
                 Subject("tickwright", partial(_ours_many, many), fresh=True),
-                Subject("langgraph", partial(_langgraph_many, many), fresh=True),
-                Subject("anyio", partial(_anyio_many, many), fresh=True),
+                Subject("langgraph", partial(langgraph_many, many), fresh=True),
+                Subject("anyio", partial(anyio_many, many), fresh=True),
             ],
             required={"langgraph": 5.0},
             wanted={"langgraph": 12.0},
@@ -85,39 +99,6 @@ def cases(quick: bool) -> list[Case | Gauge]:  # noqa: FBT001 (every bench modul
         Gauge("generation/pipelines_tick", many, lambda: _probe(many, "tick"), "ms", required=100.0, wanted=50.0),
         Gauge("generation/pipelines_memory", many, lambda: _probe(many, "memory"), "MB", required=250.0, wanted=120.0),
     ]
-
-
-async def stub(text: str) -> AsyncIterator[str]:
-    yield text
-
-
-def plain_stub(text: str) -> str:
-    """Return what the stub says."""
-    return text
-
-
-async def ask(text: str) -> str:
-    """Ask the stub as every peer does: to its end."""
-    return "".join([part async for part in stub(text)])
-
-
-def _on_loop(main: Callable[[], Awaitable[Any]], close: Callable[[], Awaitable[Any]] | None = None) -> Trial:
-    """Return a trial that runs `main` on an event loop kept between samples."""
-    runner = asyncio.Runner()
-    found: list[Any] = []
-
-    def run() -> None:
-        found[:] = [runner.run(main())]  # type: ignore[arg-type]
-
-    def end() -> None:
-        if close is not None:
-            runner.run(close())  # type: ignore[arg-type]
-        runner.close()
-
-    return Trial(run, lambda: found[0], end)
-
-
-# -- tickwright ----------------------------------------------------------------------------------------------
 
 
 class StubModel:
@@ -170,7 +151,7 @@ def _ours_chain() -> Trial:
     async def main() -> list[str]:
         return [(await manager.run("chain")).final_result for _ in range(CHAINS)]
 
-    return _on_loop(main, app.aclose)
+    return on_loop(main, app.aclose)
 
 
 def _ours_plain_chain() -> Trial:
@@ -196,7 +177,7 @@ def _ours_map() -> Trial:
     async def main() -> list[str]:
         return list((await manager.run("map")).steps["each"].results)
 
-    return _on_loop(main, app.aclose)
+    return on_loop(main, app.aclose)
 
 
 def _ours_many(count: int) -> Trial:
@@ -205,7 +186,7 @@ def _ours_many(count: int) -> Trial:
     async def main() -> int:
         return await _run_many(app, manager, count)
 
-    return _on_loop(main, app.aclose)
+    return on_loop(main, app.aclose)
 
 
 async def _run_many(app: App, manager: GenerationManager, count: int, ticks: list[float] | None = None) -> int:
@@ -251,202 +232,3 @@ def _peak_mb() -> float:
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return float(line.split()[1]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-
-
-# -- LangGraph -----------------------------------------------------------------------------------------------
-
-
-class _State(TypedDict, total=False):
-    text: str
-
-
-class _Items(TypedDict, total=False):
-    items: list[str]
-    out: Annotated[list[str], operator.add]
-
-
-async def _node(state: _State) -> _State:
-    return {"text": await ask(state.get("text", "go"))}
-
-
-def _plain_node(state: _State) -> _State:
-    return {"text": plain_stub(state.get("text", "go"))}
-
-
-def _langgraph(node: Any = _node) -> Any:
-    from langgraph.graph import END, START, StateGraph
-
-    graph = StateGraph(_State)
-    for name in "abc":
-        graph.add_node(name, node)
-    for one, other in ((START, "a"), ("a", "b"), ("b", "c"), ("c", END)):
-        graph.add_edge(one, other)
-    return graph.compile()
-
-
-def _langgraph_chain() -> Trial:
-    graph = _langgraph()
-
-    async def main() -> list[str]:
-        return [(await graph.ainvoke({"text": "go"}))["text"] for _ in range(CHAINS)]
-
-    return _on_loop(main)
-
-
-def _langgraph_plain_chain() -> Trial:
-    graph = _langgraph(_plain_node)
-    found: list[str] = []
-
-    def run() -> None:
-        found[:] = [graph.invoke({"text": "go"})["text"] for _ in range(CHAINS)]
-
-    return Trial(run, lambda: list(found))
-
-
-def _langgraph_many(count: int) -> Trial:
-    graph = _langgraph()
-
-    async def main() -> int:
-        found = await asyncio.gather(*(graph.ainvoke({"text": "go"}) for _ in range(count)))
-        return sum(each["text"] == "go" for each in found)
-
-    return _on_loop(main)
-
-
-def _langgraph_map() -> Trial:
-    from langgraph.graph import END, START, StateGraph
-    from langgraph.types import Send
-
-    async def items(_: _Items) -> _Items:
-        return {"items": json.loads(await ask(json.dumps([str(n) for n in range(BRANCHES)])))}
-
-    async def each(state: Any) -> _Items:
-        return {"out": [await ask(state["item"])]}
-
-    graph = StateGraph(_Items)
-    graph.add_node("items", items)
-    graph.add_node("each", each)
-    graph.add_edge(START, "items")
-    graph.add_conditional_edges("items", lambda state: [Send("each", {"item": i}) for i in state["items"]], ["each"])
-    graph.add_edge("each", END)
-    compiled = graph.compile()
-
-    async def main() -> list[str]:
-        return list((await compiled.ainvoke({"items": [], "out": []}))["out"])
-
-    return _on_loop(main)
-
-
-# -- Haystack ------------------------------------------------------------------------------------------------
-
-
-def _haystack_component() -> Any:
-    import os
-
-    os.environ.setdefault("HAYSTACK_TELEMETRY_ENABLED", "False")
-    from haystack import component
-
-    @component
-    class Ask:
-        @component.output_types(text=str)
-        def run(self, text: str) -> dict[str, str]:
-            return {"text": plain_stub(text)}
-
-        @component.output_types(text=str)
-        async def run_async(self, text: str) -> dict[str, str]:
-            return {"text": await ask(text)}
-
-    return Ask
-
-
-def _haystack_three() -> Any:
-    from haystack import Pipeline
-
-    kind, pipeline = _haystack_component(), Pipeline()
-    for name in "abc":
-        pipeline.add_component(name, kind())
-    pipeline.connect("a.text", "b.text")
-    pipeline.connect("b.text", "c.text")
-    return pipeline
-
-
-def _haystack_plain_chain() -> Trial:
-    pipeline = _haystack_three()
-    found: list[str] = []
-
-    def run() -> None:
-        found[:] = [pipeline.run({"a": {"text": "go"}})["c"]["text"] for _ in range(CHAINS)]
-
-    return Trial(run, lambda: list(found))
-
-
-def _haystack_chain() -> Trial:
-    pipeline = _haystack_three()
-
-    async def main() -> list[str]:
-        return [(await pipeline.run_async({"a": {"text": "go"}}))["c"]["text"] for _ in range(CHAINS)]
-
-    return _on_loop(main)
-
-
-def _haystack_map() -> Trial:
-    from haystack import Pipeline
-
-    kind, pipeline = _haystack_component(), Pipeline()
-    for number in range(BRANCHES):
-        pipeline.add_component(f"n{number}", kind())
-
-    async def main() -> list[str]:
-        given = {f"n{number}": {"text": str(number)} for number in range(BRANCHES)}
-        found = await pipeline.run_async(given, concurrency_limit=BRANCHES)
-        return [found[f"n{number}"]["text"] for number in range(BRANCHES)]
-
-    return _on_loop(main)
-
-
-# -- bare anyio ----------------------------------------------------------------------------------------------
-
-
-async def _keep(out: dict[int, str], number: int, text: str) -> None:
-    out[number] = await ask(text)
-
-
-async def _anyio_three() -> str:
-    out = {0: "go"}
-    for number in range(3):
-        async with anyio.create_task_group() as group:
-            group.start_soon(_keep, out, number + 1, out[number])
-    return out[3]
-
-
-def _anyio_chain() -> Trial:
-    async def main() -> list[str]:
-        return [await _anyio_three() for _ in range(CHAINS)]
-
-    return _on_loop(main)
-
-
-def _anyio_map() -> Trial:
-    async def main() -> list[str]:
-        out: dict[int, str] = {}
-        async with anyio.create_task_group() as group:
-            for number in range(BRANCHES):
-                group.start_soon(_keep, out, number, str(number))
-        return [out[number] for number in range(BRANCHES)]
-
-    return _on_loop(main)
-
-
-def _anyio_many(count: int) -> Trial:
-    async def main() -> int:
-        done: list[str] = []
-
-        async def one() -> None:
-            done.append(await _anyio_three())
-
-        async with anyio.create_task_group() as group:
-            for _ in range(count):
-                group.start_soon(one)
-        return sum(each == "go" for each in done)
-
-    return _on_loop(main)
