@@ -80,7 +80,7 @@ class ModelLimits(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         for name in ("max_concurrency", "requests_per_min", "tokens_per_min"):
             value = getattr(self, name)
-            if value is not None and value <= 0:
+            if value is not None and not value > 0:  # so that NaN is refused as well
                 raise GenerationError(f"{name}={value} lets nothing through", where="ModelLimits", expected="above 0")
         check_least(self, 0, "input_price", "output_price")
 

@@ -23,6 +23,7 @@ from tickwright.systems.generation import GenerationError, Model, ModelLimits, R
         (lambda: RetryPolicy(base_s=float("nan")), "base_s=nan"),
         (lambda: RetryPolicy(jitter=1.5), "jitter=1.5"),
         (lambda: ModelLimits(max_concurrency=0), "max_concurrency=0 lets nothing through (ModelLimits)"),
+        (lambda: ModelLimits(tokens_per_min=float("nan")), "tokens_per_min=nan lets nothing through"),
         (lambda: ModelLimits(output_price=-1), "output_price=-1"),
         (lambda: Timeouts(first_token_s=-1), "first_token_s=-1 (Timeouts)"),
         (lambda: Model("m", Double(), window=0), "window=0 (Model)"),
