@@ -51,7 +51,7 @@ def take_share(board: Board, step: Step, model: Model, context: AssembledContext
     longest = max(0, model.window - asked)
     room = int(min(longest, _room(run, asked, limiter.cost(Usage(input=asked)), limiter.limits.output_price / 1e6)))
     beside = _beside(step)
-    reserve = min(board.settings.output_reserve, model.window // 4)
+    reserve = board.settings.reserve(model.window)
     wanted = node.max_tokens or (room if beside == 1 else max(reserve, (room + asked) // beside - asked))
     if run.holders and (wanted > room or room <= 0):
         return None

@@ -111,3 +111,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         check_least(self, 1, "max_concurrency", "starts_per_tick", "plans_per_tick", "output_reserve")
         check_least(self, 0, "kept_runs", "cached_answers")
+
+    def reserve(self, window: int) -> int:
+        """Return how much of a window is kept for an answer that says no length, at most a quarter of it."""
+        return min(self.output_reserve, window // 4)

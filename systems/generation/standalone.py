@@ -63,6 +63,6 @@ def assemble_alone(
     limits = Limits()
     if model is not None:
         asked = board.model(model)
-        reserve = min(board.settings.output_reserve, asked.window // 4)
+        reserve = board.settings.reserve(asked.window)
         limits = Limits(model=asked.name, encoding=asked.encoding, window=asked.window, reserve=reserve)
     return fit(rendered, found, user_message, counter=board.counter, limits=limits)

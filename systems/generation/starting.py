@@ -199,7 +199,7 @@ def _context(board: Board, step: Step, model: Model) -> AssembledContext | None:
         ContextError: the context's own policy says so.
     """
     run, node, prompt = step.run, step.node, step.text.prompt
-    reserve = node.max_tokens or min(board.settings.output_reserve, model.window // 4)
+    reserve = node.max_tokens or board.settings.reserve(model.window)
     config = run.config
     plain = config is None or not node.use_context or (config.system is None and not config.sources)
     if len(prompt) * 4 + 64 > model.window - reserve:  # a token has a byte at least: shorter texts need no counting
