@@ -335,8 +335,7 @@ class Board:
         self.active -= 1
         step.run.active -= 1
         limiter.undo(self.now_ms)
-        step.run.parked = deque() if step.run.parked is None else step.run.parked
-        step.run.parked.append(step)
+        step.run.park(step)
 
     def unpark(self, run: Run) -> None:
         """Let a parked step of a run try again."""

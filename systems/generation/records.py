@@ -209,6 +209,11 @@ class Run:
         for wake in self.wake or ():
             wake()
 
+    def park(self, step: Step) -> None:
+        """Let a ready step wait until one of the run's own ends."""
+        self.parked = deque() if self.parked is None else self.parked
+        self.parked.append(step)
+
     def note(self, error: str) -> None:
         """Keep one line about a handler that raised."""
         if self.errors is None:

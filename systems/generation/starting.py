@@ -75,8 +75,7 @@ def _choose(board: Board, alias: str, queue: deque[Step], room: int) -> None:
             break
         most = run.pipeline.definition.limits.max_concurrency
         if most is not None and run.active >= most:
-            run.parked = deque() if run.parked is None else run.parked
-            run.parked.append(queue.popleft())
+            run.park(queue.popleft())
             continue
         if limiter.wait_ms(board.now_ms) != 0:
             board.rounds.blocked = True
@@ -90,8 +89,6 @@ def _choose(board: Board, alias: str, queue: deque[Step], room: int) -> None:
 
 def start_steps(board: Board) -> None:
     """Start what was chosen: make each question, ask the before_step handlers, hand it to the model."""
-    if not board.chosen:
-        return
     chosen, board.chosen = board.chosen, []
     dispatcher, tasks = board.dispatcher, board.app.tasks
     for step in chosen:
