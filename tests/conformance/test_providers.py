@@ -176,8 +176,10 @@ def test_max_tokens_end_an_answer_and_say_so(run, opened):
 def test_a_schema_is_kept(run, opened):
     async def main():
         async with opened() as adapter:
-            answer = text_of(await read(adapter.provider, adapter.request(json_schema=SCHEMA, max_tokens=120)))
-            compile_schema(SCHEMA, where="the answer")(json.loads(answer))
+            answer = json.loads(
+                text_of(await read(adapter.provider, adapter.request(json_schema=SCHEMA, max_tokens=120)))
+            )
+            assert compile_schema(SCHEMA, where="the answer")(answer) == answer
 
     run(main)
 

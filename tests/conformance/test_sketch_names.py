@@ -73,7 +73,9 @@ def check_type(row: Row) -> None:
 
 
 def check_field(row: Row) -> None:
-    found = {field.name: field for field in msgspec.structs.fields(row.owner)}[row.member]
+    fields = {field.name: field for field in msgspec.structs.fields(row.owner)}
+    assert row.member in fields
+    found = fields[row.member]
     default = found.default_factory() if found.default_factory is not msgspec.NODEFAULT else found.default
     if row.detail == "-":
         return
@@ -87,11 +89,12 @@ def check_variant(row: Row) -> None:
     if not row.member:
         assert issubclass(row.owner, msgspec.Struct)
         return
-    found = row.owner[row.member]
-    assert row.detail in ("-", str(found.value))
+    assert row.member in row.owner.__members__
+    assert row.detail in ("-", str(row.owner[row.member].value))
 
 
 def check_method(row: Row) -> None:
+    assert hasattr(row.owner, row.member)
     parameters = inspect.signature(getattr(row.owner, row.member)).parameters.values()
     places = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
     wanted = [] if row.detail == "-" else row.detail.split(",")

@@ -110,12 +110,16 @@ def test_closing_frees_the_slot_long_before_the_answer_would_end(run, make):
 
 
 def test_a_closed_answer_leaves_no_thread(run):
+    def left():
+        return [thread for thread in threading.enumerate() if thread.name == "local model"]
+
     async def main():
         for _ in range(3):
             await begin_and_close(model())
-        with anyio.fail_after(30):
-            while any(thread.name == "local model" for thread in threading.enumerate()):
+        with anyio.move_on_after(30):
+            while left():
                 await anyio.sleep(0.02)
+        assert not left()
 
     run(main)
 
