@@ -112,7 +112,10 @@ def _run(app: App, pipeline: str, variables: dict[str, str], *, as_json: bool) -
             result = run_pipeline(app, pipeline, variables, tell=tree).result
         printer.line(result.final_result)
     else:
-        result = run_pipeline(app, pipeline, variables, tell=Live(printer)).result
+        watched = run_pipeline(app, pipeline, variables, tell=Live(printer))
+        result = watched.result
+        if not watched.chunks and result.final_result:  # one that does not stream says all of it at its end
+            printer.line(result.final_result)
     printer.line(f"{result.status}: {result.total_tokens_used} tokens, {result.duration_ms / 1000:.1f} s")
     if result.status != "done":
         printer.line(result.error, style="red")

@@ -12,6 +12,8 @@ from tickwright.systems.contracts.events import PipelineChunk
 
 __all__ = ["Live", "TreeLive", "show_context"]
 
+_FRAME = 4  # columns of a panel that are not its text
+
 
 class Live:
     """Prints a run while it runs: the context, text as it arrives, steps as they end."""
@@ -64,7 +66,7 @@ def show_context(printer: Printer, sources: Sequence[SourceLine]) -> None:
 
 
 class TreeLive:
-    """A tree of steps on a terminal, with the end of the text that arrives; a context manager."""
+    """A tree of steps on a terminal, with the last rows of the text that arrives; a context manager."""
 
     LINES = 8
 
@@ -76,14 +78,14 @@ class TreeLive:
         self._steps: dict[str, _Line] = {}
         self._text = ""
         self._begun: dict[tuple[str, int], float] = {}
-        self._live = RichLive(self._drawn(), refresh_per_second=12, transient=False)
+        self._live = RichLive(self.drawn(), refresh_per_second=12, transient=False)
 
     def __enter__(self) -> TreeLive:
         self._live.__enter__()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._live.update(self._drawn(ended=True))
+        self._live.update(self.drawn(ended=True))
         self._live.__exit__(*error)
 
     def __call__(self, told: PipelineChunk | StepLine | SourceLine) -> None:
@@ -99,20 +101,21 @@ class TreeLive:
             self._begun.setdefault((told.step, told.branch), time.monotonic())
             self._line(told.step, told.branch).characters += len(told.content)
             self._text = (self._text + told.content)[-4000:]
-        self._live.update(self._drawn())
+        self._live.update(self.drawn())
 
     def _line(self, step: str, branch: int) -> _Line:
         """Return the line of a step, or of one of its branches, adding what is missing."""
         whole = self._steps.setdefault(step, _Line(step))
         return whole if branch < 0 else whole.branches.setdefault(branch, _Line(named(step, branch)))
 
-    def _drawn(self, *, ended: bool = False) -> Any:
+    def drawn(self, *, ended: bool = False) -> Any:
+        """Return what to show: the tree, and the newest text unless the run has ended."""
         from rich.console import Group
         from rich.panel import Panel
         from rich.text import Text
         from rich.tree import Tree
 
-        tree = Tree(f"[bold]{self._pipeline}")
+        tree = Tree(Text(self._pipeline, style="bold"))
         for source in self._sources:
             dropped = f", {source.dropped} dropped: {source.reason}" if source.dropped else ""
             tree.add(Text(f"context {source.id}: {source.used} of {source.asked} tokens{dropped}", style="dim"))
@@ -122,8 +125,11 @@ class TreeLive:
                 node.add(Text(branch.text, style=branch.style))
         if ended or not self._text:
             return tree
-        tail = "\n".join(self._text.splitlines()[-self.LINES :])
-        return Group(tree, Panel(Text(tail), border_style="dim"))
+        console = self._live.console
+        width = console.width - 2  # room for the ^C that a terminal echoes: it must not begin another row
+        rows = Text(self._text[-self.LINES * width :]).wrap(console, max(1, width - _FRAME))
+        tail = Text("\n").join(rows[-self.LINES :])
+        return Group(tree, Panel(tail, border_style="dim", width=width))
 
 
 class _Line:

@@ -4,9 +4,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from tickwright.defaults import MODEL_ALIASES, DefaultPlugins
 from tickwright.plugins.cli import generate as command
+from tickwright.plugins.cli.live import TreeLive
 from tickwright.plugins.cli.main import main
 from tickwright.plugins.cli.pipelines import SourceLine, StepLine, run_pipeline
 from tickwright.plugins.cli.session import open_app
@@ -48,6 +50,25 @@ def test_people_get_the_context_the_text_and_the_steps(capsys):
     assert status == 0
     assert out.index("semantic_search") < out.index("outline:") < out.index("[done] synthesize after expand")
     assert "done: " in out.splitlines()[-1]
+
+
+def test_people_get_the_answer_of_a_pipeline_that_does_not_stream(capsys, tmp_path):
+    define = 'function M.define() return { id = "p", strategy = { type = "single", prompt = "A pony?" } } end'
+    (tmp_path / "p.luau").write_text(f"--!strict\nlocal M = {{}}\n{define}\nreturn M\n")
+    status, out, _ = run(capsys, "generate", "p", "--vault", VAULT, "--plugins", tmp_path)
+    assert status == 0
+    assert out.index("[done] main") < out.index("no model was asked") < out.index("done: ")
+
+
+@pytest.mark.parametrize("text", ["word " * 400, "line\n" * 40, "w" * 2000])
+def test_a_terminal_shows_the_tree_and_the_newest_rows_of_the_text(text):
+    tree = TreeLive("p [x]")
+    tree(PipelineChunk(pipeline="p", run="1", step="a", content=text + "END", is_final=False))
+    console = Console(width=80, height=100)
+    rows = [row.rstrip() for row in "".join(each.text for each in console.render(tree.drawn())).splitlines()]
+    assert rows[:2] == ["p [x]", f"└── writing a, {len(text) + 3} characters"]
+    assert len(rows) == 2 + TreeLive.LINES + 2
+    assert "END" in rows[-2]
 
 
 def test_a_dry_run_asks_no_model(capsys, monkeypatch):
