@@ -108,6 +108,7 @@ class Runtime:
         self._spent = kernel[b"spent"]
         self._kernel: dict[str, Any] = {}
         self._fetch = kernel[b"fetch"]
+        self._own = kernel[b"own"]
         size = self.limits.result_kb * 1024
         self._writer: Any = LuaWriter(lua.table_from, kernel[b"mark_list"], kernel[b"null"], max_bytes=size)
         self.trusted = kernel
@@ -275,7 +276,10 @@ class Runtime:
             PluginValueError: it is not plain data. PluginRuntimeError: the plugin has failed.
         """
         self._refuse_failed("")
-        return self._writer(value)
+        made = self._writer(value)
+        # lupa ties a new table to the coroutine that called the host and lets go of it there, however long that is
+        # dead: what leaves here belongs to the main one.
+        return self._own(made) if self._depth else made
 
     def decode(self, data: Any) -> Any:
         """Return what `K.encode` wrote as a Python value."""
@@ -303,7 +307,7 @@ class Runtime:
         self.measure()
         self.failed = reason
         self._kernel = {}
-        self._enter = self._spent = self._fetch = self.trusted = self._lua = self._writer = None
+        self._enter = self._spent = self._fetch = self._own = self.trusted = self._lua = self._writer = None
 
 
 def _closed(*_: Any) -> None:

@@ -81,7 +81,10 @@ class LuaWriter:
         if value is None or value is True or value is False:
             return value
         self._left = self._max_bytes
-        return self._convert(value, "", 0)
+        try:
+            return self._convert(value, "", 0)
+        except PluginValueError as error:
+            raise error.with_traceback(None)  # noqa: B904 (its frames would keep tables past their coroutine)
 
     def _convert(self, value: object, path: str, depth: int) -> Any:
         if value is None or value is True or value is False:

@@ -208,6 +208,11 @@ function K.fetch(name)
     return K[name]
 end
 
+-- The same value as an object of the main coroutine's.
+function K.own(value)
+    return value
+end
+
 -- Handles: plugin functions that the host calls later, by number ---------------------------------------------------------
 local handles, names, counter = {}, {}, 0
 K.handles = handles
