@@ -47,7 +47,7 @@ local function judge(result)
         end
         return "modified", payload
     end
-    return "complaint", "unknown result type '" .. K.tostring(kind) .. "'"
+    return "complaint", "unknown result type '" .. K.tostring(kind) .. "', expected continue, continue_modified or cancel"
 end
 
 local function merge(kind, values, payload)

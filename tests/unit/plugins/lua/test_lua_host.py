@@ -116,7 +116,7 @@ end"""
     ("answer", "told"),
     [
         ("5", "a handler returns a table or nil, not a number"),
-        ("{ type = 'cancle' }", "unknown result type 'cancle'"),
+        ("{ type = 'cancle' }", "unknown result type 'cancle', expected continue, continue_modified or cancel"),
         ("{}", "unknown result type 'nil'"),
         ("{ type = 'continue_modified' }", "continue_modified needs a payload table, got nil"),
         ("{ type = 'cancel', reason = {} }", "the reason of a cancel is a string, not a table"),
