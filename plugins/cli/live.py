@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from tickwright.plugins.cli.output import Printer
+from tickwright.plugins.cli.output import Printer, printable
 from tickwright.plugins.cli.pipelines import SourceLine, StepLine, named
 from tickwright.systems.contracts.events import PipelineChunk
 
@@ -100,7 +100,7 @@ class TreeLive:
         else:
             self._begun.setdefault((told.step, told.branch), time.monotonic())
             self._line(told.step, told.branch).characters += len(told.content)
-            self._text = (self._text + told.content)[-4000:]
+            self._text = (self._text + printable(told.content))[-4000:]
         self._live.update(self.drawn())
 
     def _line(self, step: str, branch: int) -> _Line:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,11 +13,18 @@ import typer
 
 from tickwright.ecs_core.errors import TickwrightError
 
-__all__ = ["BadInputError", "Printer", "fail", "print_json", "print_json_line", "to_plain"]
+__all__ = ["BadInputError", "Printer", "fail", "print_json", "print_json_line", "printable", "to_plain"]
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class BadInputError(TickwrightError):
     """Something on the command line that cannot be used."""
+
+
+def printable(text: str) -> str:
+    """Return text without control characters: what a model or a note says must not steer the terminal."""
+    return _CONTROLS.sub("", text)
 
 
 def to_plain(value: Any) -> Any:
@@ -42,7 +50,7 @@ def fail(error: Exception, *, as_json: bool = False) -> typer.Exit:
         parts["what"] = parts["what"] or str(error)
         typer.echo(json.dumps({"error": {"type": type(error).__name__, **parts}}, ensure_ascii=False), err=True)
     else:
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(f"error: {printable(str(error))}", err=True)
     return typer.Exit(2)
 
 
@@ -73,7 +81,7 @@ class Printer:
     def line(self, text: str, *, style: str = "") -> None:
         """Print one line; `style` is a rich style, and counts on a terminal only."""
         if self.fancy:
-            self._console.print(text, style=style or None, markup=False)
+            self._console.print(printable(text), style=style or None, markup=False)
         else:
             self._plain(text)
 
@@ -109,7 +117,7 @@ class Printer:
     def text(self, piece: str) -> None:
         """Print a piece of streamed text, without a line end."""
         if self.fancy:
-            self._console.print(piece, end="", markup=False, style="green", soft_wrap=True)
+            self._console.print(printable(piece), end="", markup=False, style="green", soft_wrap=True)
         elif not self.quiet:
             sys.stdout.write(piece)
             sys.stdout.flush()
@@ -122,4 +130,4 @@ class Printer:
 def _escape(text: str) -> str:
     from rich.markup import escape
 
-    return escape(text)
+    return escape(printable(text))

@@ -58,6 +58,22 @@ def test_plain_tables_are_aligned_and_numbers_stand_right(capsys):
     assert lines == ["", "Heads", "  a     1", "  long  x", "  name  count", "  a         1", "  bcd   1,200", "stream"]
 
 
+def test_what_a_model_or_note_says_does_not_steer_the_terminal(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    printer = Printer()
+    said = "a\x1b]52;c;AAAA\x07\x1b[31m\x9b2J\rb\tc\nd"
+    printer.heading(said)
+    printer.line(said)
+    printer.fields({"x": said})
+    printer.table(("y",), [(said,)])
+    printer.text(said)
+    out = capsys.readouterr().out
+    assert out.count("]52;c;AAAA[31m2Jb") == 5
+    assert not set("\x07\x9b\r") & set(out)
+    assert "\x1b]" not in out
+    assert "\x1b[31m" not in out
+
+
 def test_a_quiet_printer_prints_nothing(capsys):
     printer = Printer(quiet=True)
     printer.heading("a")
@@ -71,3 +87,5 @@ def test_a_quiet_printer_prints_nothing(capsys):
 def test_errors_without_parts_are_told_too(capsys):
     assert fail(OSError(13, "Permission denied", "x"), as_json=True).exit_code == 2
     assert "Permission denied" in capsys.readouterr().err
+    assert fail(ValueError("a\x1b]0;b\x07\nc")).exit_code == 2
+    assert capsys.readouterr().err == "error: a]0;b\nc\n"
