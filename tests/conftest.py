@@ -4,6 +4,9 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tickwright.ecs_core import App
+from tickwright.systems.flows import FlowManager
+
 settings.register_profile(
     "default", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
@@ -14,6 +17,12 @@ settings.load_profile(os.environ.get("TICKWRIGHT_HYPOTHESIS", "default"))
 @pytest.fixture(params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+@pytest.fixture
+def flows(app: App) -> FlowManager:
+    """Return the flow manager of the test's own `app`."""
+    return app.world.resource(FlowManager)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

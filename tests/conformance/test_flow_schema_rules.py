@@ -12,7 +12,6 @@ from tests.conformance.test_flow_rules import REFUSED, begin, flat, writes
 from tickwright.ecs_core import App, ManualClock
 from tickwright.systems.flows import (
     FlowDefinitionError,
-    FlowManager,
     FlowsPlugin,
     GuardFailed,
     InvalidAction,
@@ -29,11 +28,6 @@ FLOWS = Path(__file__).parents[2] / "systems" / "flows"
 def app():
     with App(clock=ManualClock(start_ms=1000, step_ms=10)) as made:
         yield made.add_plugins(FlowsPlugin())
-
-
-@pytest.fixture
-def flows(app):
-    return app.world.resource(FlowManager)
 
 
 def same(one, two):

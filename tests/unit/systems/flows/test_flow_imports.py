@@ -12,7 +12,6 @@ from tickwright.ecs_core import App, ManualClock
 from tickwright.systems.flows import (
     FlowDefinitionError,
     FlowImportError,
-    FlowManager,
     FlowsPlugin,
     InvalidAction,
     Success,
@@ -27,11 +26,6 @@ from tickwright.systems.flows import (
 def app():
     with App(clock=ManualClock(start_ms=1000, step_ms=100)) as made:
         yield made.add_plugins(FlowsPlugin())
-
-
-@pytest.fixture
-def flows(app):
-    return app.world.resource(FlowManager)
 
 
 def started(flows, definition, **handlers):

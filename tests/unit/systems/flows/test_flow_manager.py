@@ -60,11 +60,6 @@ def app():
         yield made.add_plugins(FlowsPlugin())
 
 
-@pytest.fixture
-def flows(app):
-    return app.world.resource(FlowManager)
-
-
 def test_the_review_workflow_works(flows):
     flows.register(REVIEW, handlers=REVIEW_HANDLERS)
     it = flows.start("review_workflow", {"submitter": "ann"}, subject="n.md", user="ann")

@@ -43,11 +43,6 @@ def app():
         yield made.add_plugins(FlowsPlugin())
 
 
-@pytest.fixture
-def flows(app):
-    return app.world.resource(FlowManager)
-
-
 def flat(**states):
     return {"id": "f", "initial": next(iter(states)), "states": states}
 
