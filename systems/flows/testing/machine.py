@@ -42,27 +42,11 @@ def flow_machine(
     from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
     subject = Subject(definition, handlers, users=users, data=data, contexts=contexts)
-    checks, found, runs = tuple(invariants), list[Invariant](), Runs(subject)
-    chosen = settings or quiet_settings()
 
-    class FlowMachine(RuleBasedStateMachine):
+    class FlowMachine(_Checked, RuleBasedStateMachine):
         """One flow, and every invariant checked after each step."""
 
-        def __init__(self) -> None:
-            super().__init__()
-            self._lent = runs.open()
-            self.run: FlowRun = self._lent.__enter__()
-
-        def do(self, step: Step) -> None:
-            """Do one step and check it."""
-            self._check(lambda wanted: check_step(self.run.do(step), wanted, tuple(self.run.script)))
-
-        def _check(self, check: Callable[[tuple[Invariant, ...]], None]) -> None:
-            try:
-                check(tuple(found[:1]) or checks)  # once something is wrong, what follows is shrinking
-            except Violation as violation:
-                found.append(violation.invariant)
-                raise
+        _checks, _runs, _broken = tuple(invariants), Runs(subject), list[Invariant]()
 
         @initialize(data=st.data())
         def begin(self, data: st.DataObject) -> None:
@@ -76,29 +60,54 @@ def flow_machine(
         @precondition(lambda self: self.run.alive())
         @rule(data=st.data())
         def send(self, data: st.DataObject) -> None:
-            self._action("send", data)
+            self._act("send", data.draw, st.sampled_from(self.run.alive()))
 
         @precondition(lambda self: self.run.alive())
         @rule(data=st.data())
         def enqueue(self, data: st.DataObject) -> None:
-            self._action("enqueue", data)
+            self._act("enqueue", data.draw, st.sampled_from(self.run.alive()))
 
         @rule(wait_ms=st.sampled_from(sorted({0, 3, 10, *subject.delays})))
         def tick(self, wait_ms: int) -> None:
             self.do(Step("tick", wait_ms=wait_ms))
 
-        def _action(self, do: Any, data: st.DataObject) -> None:
-            number = data.draw(st.sampled_from(self.run.alive()))
-            action, given, user = draw_action(self.run, number, data.draw)
-            self.do(Step(do, number, action, given, user))
-
-        def teardown(self) -> None:
-            try:
-                if self.run.script:
-                    self._check(lambda wanted: check_run(self.run, wanted))
-            finally:
-                self._lent.__exit__(None, None, None)
-
-    FlowMachine.TestCase.settings = chosen
+    FlowMachine.TestCase.settings = settings or quiet_settings()
     FlowMachine.__name__ = FlowMachine.__qualname__ = f"FlowMachine_{subject.definition.id}"
     return FlowMachine
+
+
+class _Checked:
+    """The part of every flow's machine: do a step on the real flow, and check it."""
+
+    _checks: tuple[Invariant, ...]
+    _runs: Runs
+    _broken: list[Invariant]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lent = self._runs.open()
+        self.run: FlowRun = self._lent.__enter__()
+
+    def do(self, step: Step) -> None:
+        """Do one step and check it."""
+        self._check(lambda wanted: check_step(self.run.do(step), wanted, tuple(self.run.script)))
+
+    def _act(self, do: Any, draw: Callable[[Any], Any], numbers: Any) -> None:
+        number = draw(numbers)
+        action, given, user = draw_action(self.run, number, draw)
+        self.do(Step(do, number, action, given, user))
+
+    def teardown(self) -> None:
+        """Check what holds of a whole run."""
+        try:
+            if self.run.script:
+                self._check(lambda wanted: check_run(self.run, wanted))
+        finally:
+            self._lent.__exit__(None, None, None)
+
+    def _check(self, check: Callable[[tuple[Invariant, ...]], None]) -> None:
+        try:
+            check(tuple(self._broken[:1]) or self._checks)  # once something is wrong, what follows is shrinking
+        except Violation as violation:
+            self._broken.append(violation.invariant)
+            raise
