@@ -251,12 +251,19 @@ def test_the_parallel_executor_gives_the_single_threads_results(caplog):
 
 
 def test_the_parallel_executor_does_run_systems_together():
-    app = App(clock=ManualClock())
-    barrier = threading.Barrier(2, timeout=5)
-    app.add_systems(Update, lambda: barrier.wait(), lambda: barrier.wait())
-    app.use_parallel(Update)
-    app.update()
-    app.close()
+    barrier, met = threading.Barrier(2, timeout=5), list[int]()
+
+    def one() -> None:
+        met.append(barrier.wait())  # alone it breaks after its time
+
+    def other() -> None:
+        met.append(barrier.wait())
+
+    with App(clock=ManualClock()) as app:
+        app.add_systems(Update, one, other)
+        app.use_parallel(Update)
+        app.update()
+    assert sorted(met) == [0, 1]
 
 
 def test_esper_processors_run_by_priority_in_their_own_world(app):

@@ -266,6 +266,8 @@ async def test_who_waits_beside_a_thread_that_ticks_only_waits():
         await anyio.sleep(0.001)
     with anyio.fail_after(5):
         await app.pump_until(lambda: app.time.tick > 5)
+    assert app.time.tick > 5
+    assert app.ticker.thread == thread.ident, "who only waits does not tick"
     stop.set()
     await anyio.to_thread.run_sync(thread.join)
     app.close()
