@@ -391,13 +391,13 @@ def _guard_target(self: Any, _value: Any = None) -> None:
 
 def _take_whole(self: Any) -> NDArray[Any]:
     self._mark()
-    found: NDArray[Any] = self._whole()
-    return found
+    found: NDArray[Any] | None = self._block
+    return found if found is not None else self._whole()
 
 
 def _assign_whole(self: Any, value: Any) -> None:
-    mine = self._whole()
-    if value is not mine:
+    if value is not self._block or value is None:  # `view.values += 1` ends by assigning the block to itself
+        mine = self._whole()
         self._mark()
         mine[...] = value
 
