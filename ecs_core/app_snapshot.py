@@ -199,14 +199,19 @@ def _save_resources(app: App) -> bytes:
 
 
 def _plain_resource(kind: Any, value: Any) -> Any:
+    todo = "keep arrays, handles and functions out of it, or insert it without persistent=True"
+    return _plain(value, f"resource {type_name(kind)}", "a persistent resource", todo)
+
+
+def _plain(value: Any, where: str, what: str, todo: str) -> Any:
     try:
         return plain(value)
     except (TypeError, AttributeError) as error:
         raise AppSnapshotError(
-            f"a persistent resource cannot be saved: {error}",
-            where=f"resource {type_name(kind)}",
+            f"{what} cannot be saved: {error}",
+            where=where,
             expected="dataclasses, structs and plain data",
-            todo="keep arrays, handles and functions out of it, or insert it without persistent=True",
+            todo=todo,
             unknown=[],
         ) from None
 
@@ -257,16 +262,8 @@ def _queue_data(name: str, queue: EventQueue[Any]) -> tuple[Any, ...]:
 
 
 def _plain_event(name: str, event: Any) -> Any:
-    try:
-        return plain(event)
-    except (TypeError, AttributeError) as error:
-        raise AppSnapshotError(
-            f"a queued event cannot be saved: {error}",
-            where=f"event {name}",
-            expected="dataclasses, structs and plain data",
-            todo="send plain data, tick until it is heard, or give its class `transient = True`",
-            unknown=[],
-        ) from None
+    todo = "send plain data, tick until it is heard, or give its class `transient = True`"
+    return _plain(event, f"event {name}", "a queued event", todo)
 
 
 def _load_queues(app: App, body: bytes, unknown: list[str]) -> Callable[[], None]:

@@ -285,16 +285,18 @@ class Commands(Grouping):
         """Return a batch as operations on single entities, which is how it is saved."""
         group, count = Group(batch.operation, batch.number, batch.kinds, ids=ids.tolist()), len(ids)
         if batch.operation in ("spawn", "insert"):
-            now = [follow(self._world, each, count) for each in values]
-            group.fill([each.info for each in now], [value_lists(self._world, each, count) for each in now])
+            self._fill(group, values, count)
         return group
 
     def _follow(self, group: Group) -> None:
         """Give staged values the schemas that hold now."""
         components, count = self._world.components, len(group.ids)
         if any(components.number(info.kind) in components.replaced for info in group.infos):
-            found = [follow(self._world, each, count) for each in prepare(self._world, group)[2]]
-            group.fill([each.info for each in found], [value_lists(self._world, each, count) for each in found])
+            self._fill(group, prepare(self._world, group)[2], count)
+
+    def _fill(self, group: Group, values: list[Values], count: int) -> None:
+        now = [follow(self._world, each, count) for each in values]
+        group.fill([each.info for each in now], [value_lists(self._world, each, count) for each in now])
 
     def restage(
         self, operation: Operation, kinds: tuple[type[Any], ...], ids: list[int], values: Sequence[list[list[Any]]]
