@@ -14,6 +14,7 @@ __all__ = ["build", "builtins", "pack", "plain", "type_name", "unpack"]
 _KNOWN = (msgspec.Struct, dict, list, tuple, set, frozenset, str, int, float, bytes, enum.Enum)
 _ODD_TEXT = 1  # text with lone surrogates, as bytes that were no UTF-8 are read; MessagePack has no form for it
 _ODD_KEYS = 2  # a dict with such a key, as pairs: an extension cannot be a key
+_LONG_INT = 3  # a whole number of more than 64 bits
 
 
 def type_name(kind: Any) -> str:
@@ -49,17 +50,20 @@ def build(kind: Any, data: Any) -> Any:
 
 
 def pack(value: Any, *, ordered: bool = False) -> bytes:
-    """Return plain data as MessagePack; any text can be in it; `ordered` sorts the keys of dicts."""
+    """Return data as MessagePack; any text and whole number can be in it; `ordered` sorts the keys of dicts."""
     order: Any = "deterministic" if ordered else None
     try:
         return msgspec.msgpack.encode(value, order=order)
-    except UnicodeEncodeError:
-        return msgspec.msgpack.encode(_without_surrogates(value, ordered=ordered), order=order)
+    except (UnicodeEncodeError, OverflowError):
+        return msgspec.msgpack.encode(_without_odd(builtins(value), ordered=ordered), order=order)
 
 
 def unpack(data: Any, kind: Any = Any) -> Any:
     """Return what `pack` was given, checked against a type."""
-    return msgspec.msgpack.decode(data, type=kind, ext_hook=_text)
+    try:
+        return msgspec.msgpack.decode(data, type=kind, ext_hook=_odd)
+    except msgspec.ValidationError:  # an extension where the type wants a text or a number
+        return msgspec.convert(msgspec.msgpack.decode(data, ext_hook=_odd), kind)
 
 
 def _has_attributes(kind: type[Any]) -> bool:
@@ -85,29 +89,32 @@ def _ask(value: Any) -> Any:
     return ask()
 
 
-def _without_surrogates(value: Any, *, ordered: bool) -> Any:
+def _without_odd(value: Any, *, ordered: bool) -> Any:
     if isinstance(value, str):
         try:
             value.encode()
         except UnicodeEncodeError:
             return msgspec.msgpack.Ext(_ODD_TEXT, value.encode("utf-8", "surrogatepass"))
         return value
+    if isinstance(value, int):
+        if -(2**63) <= value < 2**64:
+            return value
+        return msgspec.msgpack.Ext(_LONG_INT, value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True))
     if isinstance(value, dict):
-        if any(_without_surrogates(key, ordered=ordered) is not key for key in value if isinstance(key, str)):
+        if any(_without_odd(key, ordered=ordered) is not key for key in value if isinstance(key, str | int)):
             pairs = sorted(value.items(), key=lambda pair: str(pair[0])) if ordered else value.items()
             return msgspec.msgpack.Ext(_ODD_KEYS, pack([list(pair) for pair in pairs], ordered=ordered))
-        return {
-            _without_surrogates(key, ordered=ordered): _without_surrogates(each, ordered=ordered)
-            for key, each in value.items()
-        }
+        return {_without_odd(key, ordered=ordered): _without_odd(each, ordered=ordered) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_surrogates(each, ordered=ordered) for each in value]
+        return [_without_odd(each, ordered=ordered) for each in value]
     return value
 
 
-def _text(code: int, data: memoryview) -> Any:
+def _odd(code: int, data: memoryview) -> Any:
     if code == _ODD_KEYS:
         return dict(unpack(data))
+    if code == _LONG_INT:
+        return int.from_bytes(data, "little", signed=True)
     if code != _ODD_TEXT:
         raise ValueError(f"unknown extension {code}")
     return bytes(data).decode("utf-8", "surrogatepass")

@@ -14,9 +14,12 @@ from tickwright.ecs_core import App, Symbol, component
 from tickwright.ecs_core.app_snapshot import AppSnapshotError
 from tickwright.ecs_core.plain import build, pack, plain, unpack
 
+numbers = (
+    st.integers(-(2**60), 2**60) | st.integers() | st.sampled_from([2**63, 2**64 - 1, 2**64, -(2**63) - 1, 2**127])
+)
 texts = st.text(st.characters(), max_size=5)  # lone surrogates included
 values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | texts | st.binary(max_size=5),
+    st.none() | st.booleans() | numbers | texts | st.binary(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=8,
 )
@@ -44,6 +47,36 @@ class Lazy:
 def test_packing_keeps_every_value(value: Any) -> None:
     assert unpack(pack(value)) == value
     assert unpack(pack(value, ordered=True)) == value
+
+
+class Row(msgspec.Struct, array_like=True):
+    """A struct as the sections of a snapshot have them."""
+
+    text: str
+    number: int
+    by_name: dict[str, Any]
+    data: bytes = b""
+    below: list[Row] | None = None
+
+
+rows = st.recursive(
+    st.builds(Row, texts, numbers, st.dictionaries(texts, values, max_size=2), st.binary(max_size=5)),
+    lambda inner: st.builds(
+        Row, texts, numbers, st.dictionaries(texts, values, max_size=2), st.just(b"x"), st.lists(inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+@given(st.lists(rows, max_size=3))
+def test_packing_keeps_structs_whatever_is_in_them(found: list[Row]) -> None:
+    assert unpack(pack(found), list[Row]) == found
+
+
+def test_what_does_not_fit_the_type_is_refused() -> None:
+    for value in ([["x", "no number", {}]], [["\ud800", "no number", {}]], [[2**64, 1, {}]]):
+        with pytest.raises(msgspec.ValidationError):
+            unpack(pack(value), list[Row])
 
 
 def test_an_object_that_says_what_it_is_is_saved_as_that() -> None:
