@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from tickwright.ecs_core.app_snapshot import Section
+from tickwright.ecs_core.plain import pack, unpack
 from tickwright.systems.contracts.json import FrozenDict, freeze
 from tickwright.systems.flows.bulk import DenseStep
 from tickwright.systems.flows.compiled import CompiledFlow
@@ -83,7 +84,7 @@ def _save(store: FlowStore) -> bytes:
         (instance, key, type(result).__name__, msgspec.to_builtins(result))
         for (instance, key), result in store.answers.items()
     ]
-    return msgspec.msgpack.encode(Saved([_saved(table) for table in store.tables], queue, answers))
+    return pack(Saved([_saved(table) for table in store.tables], queue, answers))
 
 
 def _queued(store: FlowStore, queued: Queued | Ticket) -> tuple[Any, Any, Any, str]:
@@ -162,7 +163,7 @@ def _array(column: Column) -> Any:
 
 
 def _load(store: FlowStore, body: bytes, unknown: list[str]) -> Callable[[], None]:
-    saved = msgspec.msgpack.decode(body, type=Saved)
+    saved = unpack(body, Saved)
     known: list[tuple[FlowTable, SavedTable]] = []
     for each in saved.tables:
         key = (each.definition["id"], each.definition.get("version", ""))

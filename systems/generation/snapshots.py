@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from tickwright.ecs_core.app_snapshot import Section
+from tickwright.ecs_core.plain import pack, unpack
 from tickwright.systems.contracts.json import freeze
 from tickwright.systems.generation.board import Board
 from tickwright.systems.generation.components import StepText
@@ -72,7 +73,7 @@ def generation_section(board: Board, pipelines: Callable[[str], Pipeline | None]
 
 def _save(board: Board, pipelines: Callable[[str], Pipeline | None]) -> bytes:
     runs = [_saved_run(run) for run in board.runs.values() if pipelines(run.pipeline.id) is not None]
-    return msgspec.msgpack.encode(runs)
+    return pack(runs)
 
 
 def _saved_run(run: Run) -> SavedRun:
@@ -101,7 +102,7 @@ def _saved_step(step: Step) -> SavedStep:
 def _load(
     board: Board, pipelines: Callable[[str], Pipeline | None], body: bytes, unknown: list[str]
 ) -> Callable[[], object]:
-    saved = msgspec.msgpack.decode(body, type=list[SavedRun])
+    saved = unpack(body, list[SavedRun])
     for name in sorted({each.pipeline for each in saved}):
         pipeline = pipelines(name)
         if pipeline is None:
@@ -169,6 +170,8 @@ def _fill(step: Step, saved: SavedStep) -> None:
     step.entity, step.status, step.attempts = saved.entity, Status(saved.status), saved.attempts
     step.due_ms, step.started_ms, step.ended_ms = saved.due_ms, saved.started_ms, saved.ended_ms
     step.usage, step.text = saved.usage, saved.text
+    if step.text.values:
+        step.text.values = {key: freeze(value, key) for key, value in step.text.values.items()}
 
 
 def _count_missing(run: Run, step: Step) -> None:

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from tests.generation_doubles import Model, chain, make_app, manager, virtually
-from tickwright.ecs_core import TickwrightError
+from tickwright.ecs_core import App, TickwrightError
 from tickwright.plugins.providers import Answer, Scripted
 from tickwright.systems.generation import (
     BudgetExceededError,
@@ -561,3 +561,30 @@ def test_a_restored_world_keeps_no_step_whose_run_is_not_saved(anyio_backend: st
             assert manager(app).result(kept).final_result == "x"
 
     virtually(anyio_backend, main)
+
+
+@pytest.mark.parametrize("odd", ["caf\udce9", 2**70, ["\ud800", {"n": -(2**63) - 1}]])
+def test_any_text_and_number_in_a_run_survives_a_snapshot(odd: Any) -> None:
+    steps = [
+        {"id": "a", "prompt": "A ${q}"},
+        {"id": "e", "prompt": "E ${item}", "parallel_on": "a"},
+        {"id": "w", "prompt": "${e.result}", "wait_for": "my:answer"},
+    ]
+    definition = chain(*steps, streaming={"enabled": True, "chunk_handler": "keep"})
+
+    def build() -> App:
+        app = make_app(Model())
+        manager(app).register(definition, {"keep": lambda _, ctx: ctx.set("kept", odd)})
+        return app
+
+    with build() as app:
+        run = manager(app).start("p", {"q": odd})
+        app.wait_until(lambda: bool(manager(app).waiting()))
+        data, before, digest = app.snapshot(), manager(app).result(run), app.digest()
+    with build() as app:
+        app.restore(data)
+        assert manager(app).result(run) == before
+        assert app.digest() == digest
+        manager(app).resume(run, odd)
+        app.wait_until(lambda: manager(app).is_over(run))
+        assert manager(app).result(run).values == before.values != {}

@@ -178,3 +178,19 @@ def test_guards_are_those_of_the_app_that_restores():
     other = make(False)
     other.restore(one.snapshot())
     assert isinstance(other.world.resource(FlowManager).send(flow, "go"), GuardFailed)
+
+
+@pytest.mark.parametrize("odd", ["caf\udce9", 2**70, {"\ud800": [-(2**63) - 1]}])
+def test_any_text_and_number_survives(odd):
+    one, flows = build()
+    flow = flows.start("deep", {"odd": odd}, subject="\udcff")
+    flows.enqueue(flow, "l", {"odd": odd})
+    flows.send(flow, "l", odd)
+    other, restored = build()
+    other.restore(one.snapshot())
+    assert restored.get(flow) == flows.get(flow)
+    assert restored.history(flow) == flows.history(flow)
+    assert other.digest() == one.digest()
+    for app in (one, other):
+        app.update()
+    assert restored.get(flow) == flows.get(flow)
