@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tickwright.ecs_core.app_snapshot import Section
+from tickwright.ecs_core.plain import pack, unpack
 
 if TYPE_CHECKING:
     from tickwright.plugins.lua.host import PluginHost
@@ -46,11 +47,11 @@ def _save(host: PluginHost) -> bytes:
         first, second = plugin.runtime.call("random_state")
         systems = {system.name: system.progress() for system in plugin.systems}
         saved[plugin.name] = Saved(state, int(first), int(second), systems)
-    return msgspec.msgpack.encode(saved)
+    return pack(saved)
 
 
 def _load(host: PluginHost, body: bytes, unknown: list[str]) -> Callable[[], None]:
-    saved = msgspec.msgpack.decode(body, type=dict[str, Saved])
+    saved = unpack(body, dict[str, Saved])
     plugins = {plugin.name: plugin for plugin in host.running()}
     unknown += [f"Lua plugin {name}" for name in saved if name not in plugins]
 

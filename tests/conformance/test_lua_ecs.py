@@ -616,8 +616,8 @@ def test_a_restored_app_goes_on_as_the_saved_one(load: Load) -> None:
     for i in range(6):
         first.world.spawn(Place(float(i)), Card(["young", "old", "x"][i % 3]))
     hooks = first.world.resource(Hooks)
-    for number in range(4):
-        hooks.emit("a:b", number)
+    for payload in (0, 1, 2, "caf\udce9"):
+        hooks.emit("a:b", payload)
         first.update()
     hooks.emit("a:b", 9)
     saved = first.snapshot()
