@@ -12,10 +12,11 @@ from tickwright.ecs_core.events import EventQueue
 if TYPE_CHECKING:
     from tickwright.ecs_core.world import World
 
-__all__ = ["Hook", "Lifecycle", "Moment", "Removal"]
+__all__ = ["COMING", "Hook", "Lifecycle", "Moment", "Removal"]
 
 Moment = Literal["arrive", "add", "insert", "replace", "remove", "despawn", "leave"]
 Hook = Callable[["World", Ids], object]
+COMING: tuple[Moment, ...] = ("arrive", "add", "insert")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +34,23 @@ class Lifecycle:
     of these may still read them. A write to an existing component is "replace", then "insert". "arrive" and "leave" are
     the engine's own: the one before all others of what came, so that a hook that raises finds no index half made; the
     other after all others of what goes or is replaced, so that a hook that raises before it has changed nothing.
+
+    Attributes:
+        watched: bits of the components of which any moment is heard.
+        awaited: bits of those whose coming is heard; a spawn asks for no other.
     """
 
     hooks: dict[tuple[int, Moment], list[tuple[str, Hook]]] = field(default_factory=dict)
     watched: int = 0
+    awaited: int = 0
     removed: dict[int, EventQueue[Removal]] = field(default_factory=dict)
 
     def add(self, number: int, moment: Moment, hook: Hook, owner: str) -> None:
         """Register a hook."""
         self.hooks.setdefault((number, moment), []).append((owner, hook))
         self.watched |= 1 << number
+        if moment in COMING:
+            self.awaited |= 1 << number
 
     def release(self, owner: str) -> None:
         """Forget an owner's hooks."""

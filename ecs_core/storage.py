@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tickwright.ecs_core.entity import Ids, StaleEntityError, label
 from tickwright.ecs_core.errors import TickwrightError
 from tickwright.ecs_core.guard import Guard
-from tickwright.ecs_core.lifecycle import Lifecycle, Moment
+from tickwright.ecs_core.lifecycle import COMING, Lifecycle, Moment
 from tickwright.ecs_core.preparing import Values
 from tickwright.ecs_core.table import Table
 from tickwright.ecs_core.tables import Rows
@@ -22,7 +22,6 @@ __all__ = ["ComponentMissingError", "Storage"]
 
 _REPLACING: tuple[Moment, ...] = ("replace", "leave")
 _ENDING: tuple[Moment, ...] = ("despawn", "replace", "remove")
-_COMING: tuple[Moment, ...] = ("arrive", "add", "insert")
 Group = tuple[Table, Rows, Rows]
 InsertPlan = tuple[Table, Rows, Rows, "list[Values]"]
 
@@ -49,8 +48,8 @@ class Storage(Writing, Guard):
         """Give reserved ids their first row; if a hook fails then, none of them is left."""
         given = bits_of(values)
         values = [*values, *self.missing_required(0, given, values)]
-        watched = self.lifecycle.watched & bits_of(values)
-        if watched:
+        awaited = self.lifecycle.awaited & bits_of(values)
+        if awaited:
             self.check_values(ids, values)
         dense = bits_of(each for each in values if each.info.is_dense)
         table = self.table(dense, room=len(ids))
@@ -61,11 +60,11 @@ class Storage(Writing, Guard):
         rows = slice(start, start + len(ids))
         for each in values:
             self._write_new(table, each, rows, slice(None), ids, tick)
-        if not watched:
+        if not awaited:
             return
         fresh, stamp = {each.number: ids for each in values}, self.stamp.value
         try:
-            for moment in _COMING:
+            for moment in COMING:
                 self._announce(fresh, moment, since=stamp)
         except Exception:
             self._take_back(ids)
@@ -124,7 +123,7 @@ class Storage(Writing, Guard):
         stamp = self.stamp.value
         written = {number: ids[mask] for number, mask in given.items()}
         added = {number: ids[mask & ~had[number]] for number, mask in given.items()}
-        for moment in _COMING:
+        for moment in COMING:
             self._announce(added if moment == "add" else written, moment, since=stamp)
 
     def check_values(self, ids: Ids, values: Sequence[Values]) -> None:
@@ -275,7 +274,7 @@ class Storage(Writing, Guard):
         """Give reserved ids a component each by what its columns store: whole numbers, of texts their symbols.
 
         Returns:
-            Whether it could be done so; not where hooks listen, or the component brings others along.
+            Whether it could be done so; not where hooks hear of its coming, or the component brings others along.
 
         Raises:
             ValueError: a number that its column cannot hold; rows before it are there.
@@ -283,7 +282,7 @@ class Storage(Writing, Guard):
         self.check_free("spawn")
         number = self.components.number(kind)
         info = self.components.infos[number]
-        if info.storage != "table" or info.requires or self.lifecycle.watched >> number & 1:
+        if info.storage != "table" or info.requires or self.lifecycle.awaited >> number & 1:
             return False
         table, tick = self.table(1 << number), self.clock.advance()
         column = table.by_kind[kind]

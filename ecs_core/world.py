@@ -143,7 +143,7 @@ class World(Lookup, Resources):
         plan = self._plans.get(kinds)
         if plan is None:
             plan = self._spawn_plan(kinds)
-        if not plan or self.lifecycle.watched & plan[0]:
+        if not plan or self.lifecycle.awaited & plan[0]:
             values = self.values_of(split_components(components), 1)
             self.spawn_rows(np.array([entity], np.uint64), values)
             return

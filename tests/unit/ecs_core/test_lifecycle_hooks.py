@@ -32,9 +32,9 @@ class Needy:
     n: i32 = 0
 
 
-def watched(*kinds):
+def watched(*kinds, moments=MOMENTS):
     world, told = World(), []
-    for moment in MOMENTS:
+    for moment in moments:
         for kind in kinds:
 
             def hook(_world, ids, moment=moment, kind=kind):
@@ -54,6 +54,32 @@ def end_once(world, entity):
             world.despawn(entity)
 
     world.on_replace(Place, hook)
+
+
+def some_life(world):
+    """Let components come, be replaced and go in every way."""
+    one, two = world.spawn(Place(1.0), Note("a")), world.spawn(Place())
+    ids = world.spawn_batch(3, Place(), Speed())
+    reserved = world.entities.reserve()
+    if not world.spawn_numbers(Speed, [reserved], [(4,)]):
+        world.spawn_reserved(reserved, [Speed(4.0)])
+    world.spawn(Needy())
+    world.insert(one, Place(2.0), Speed())
+    world.insert_batch(ids, Place(3.0))
+    world.remove(one, Place)
+    world.despawn(two)
+    world.despawn_batch(ids)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_hook_of_one_moment_hears_the_same_where_nobody_hears_the_others(moment):
+    kinds = (Place, Speed, Note, Lit)
+    (every, all_told), (alone, told) = watched(*kinds), watched(*kinds, moments=[moment])
+    some_life(every)
+    some_life(alone)
+    assert told == [call for call in all_told if call[0] == moment]
+    assert told
+    assert {kind for _, kind, _ in told} >= {"Place"}
 
 
 def test_spawning_calls_add_for_every_component_and_then_insert():
