@@ -1,4 +1,4 @@
-"""The house: what importing costs above NumPy's own import, in CPU time of the importing thread of a fresh process each.
+"""The house: what importing costs above NumPy's own import, in the importing thread's CPU time, a fresh process each.
 
 The process as a whole would count what NumPy's own threads spin after its import: as much again on a quiet machine.
 
