@@ -18,8 +18,8 @@ __all__ = ["Door", "Runtime"]
 
 Door = Callable[..., Any]
 _BEFORE_LIBRARY = ("codec", "sandbox", "budgets", "context")
-_AFTER_LIBRARY = ("hooks", "tasks", "loader")
-_PARTS = ("matcher", "columns", "flows", "world", "testing", "fakes")
+_AFTER_LIBRARY = ("hooks", "loader")
+_PARTS = ("tasks", "matcher", "columns", "flows", "world", "testing", "fakes")
 _FULL = 0.9
 _clock = time.monotonic
 _SCALARS = frozenset({bytes, int, float, bool, type(None)})
@@ -28,6 +28,7 @@ _LATE = (None,)
 
 
 _LAZY = {
+    **dict.fromkeys(("start", "start_export", "continue", "drop"), "tasks"),
     **dict.fromkeys(
         ("system", "column", "system_ready", "run_system", "run_rows", "set_events", "forget_symbols"), "columns"
     ),

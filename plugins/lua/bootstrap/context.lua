@@ -77,7 +77,7 @@ local function answered(ok, ...)
 end
 
 function K.wait(what, kind, ...)
-    if not K.may_wait() then
+    if not (K.may_wait and K.may_wait()) then -- it comes with the first coroutine
         error(what .. " waits for an answer; call it inside ctx:task, an after-handler or a function the host called", 3)
     end
     return answered(yield(WAIT, kind, ...))

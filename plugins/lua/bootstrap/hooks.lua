@@ -61,6 +61,7 @@ end
 -- Run handlers ids[first..]; returns how many ran, how the last one ended, and its data. Stops where the host must
 -- decide: a cancel, a change, a complaint, an error, a wait.
 local function run(kind, ids, n, first, after, values)
+    if after then K.use("tasks") end
     for i = first, n do
         K.at = i
         local handler = handles[ids[i]]

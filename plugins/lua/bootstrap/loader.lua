@@ -8,6 +8,7 @@ local late_methods = { flows = "flows", generation = "flows" }
 for name in raw.string.gmatch("component system enum query get has spawn despawn insert remove resource", "%a+") do
     late_methods[name] = "world"
 end
+for name in raw.string.gmatch("task wait waitTicks waitFor", "%a+") do late_methods[name] = "tasks" end
 K.ctx = K.object("ctx", K.methods, late_methods)
 
 function K.part_of_ctx(name)

@@ -103,9 +103,6 @@ function K.spawn_worker(f, event, ctx)
 end
 
 local start_task = K.door("task_start")
-function K.start_task(f, name)
-    return start_task(K.keep(f, name), name)
-end
 function K.methods:task(f, name)
     K.want(f, "function", "the function of ctx:task")
     return start_task(K.keep(f, name or "task"), name)

@@ -103,7 +103,7 @@ def test_example_plugins_pass_their_own_tests(path: Path) -> None:
 
 def test_every_object_of_the_schema_is_the_live_one() -> None:
     module = BareModule("return {}")
-    for part in (b"flows", b"world"):
+    for part in (b"flows", b"world", b"tasks"):
         module.runtime.call("use", part)
     live = module.runtime.trusted[b"api"]
     assert {key.decode() for key in live} == {each.path for each in objects()}
