@@ -7,16 +7,11 @@ from collections.abc import Callable, Sequence
 
 from tickwright.plugins.lua.compiler.literals import string_value
 from tickwright.plugins.lua.compiler.nodes import Constant, Function, Node, Number, String, Table
-from tickwright.plugins.lua.schema import table_fields
+from tickwright.plugins.lua.schema import table_fields, table_tags
+from tickwright.systems.contracts.names import camel
 
 __all__ = ["Definitions", "entries_of", "literal_type", "near", "text_of"]
 
-_TAGS = ("continue", "continue_modified", "cancel")
-_STRATEGIES = ("single", "sequential", "parallel", "chain")
-_STATE_KEYS = (
-    "on", "type", "enter", "exit", "guards", "always", "after", "states", "initial", "id", "entry", "onDone", "on_done",
-    "history", "target", "output", "tags", "meta", "description",
-)  # fmt: skip
 _STEP_KEYS = ("id", "prompt")
 
 
@@ -74,8 +69,9 @@ class Definitions:
             self._pipeline(value, entries)
         elif "type" in entries and set(entries) <= {"type", "payload", "reason"}:
             tag = text_of(entries["type"])
-            if tag is not None and tag not in _TAGS:
-                self.say(value.at, f"'{tag}' is no result type{near(tag, _TAGS)}; expected {', '.join(_TAGS)}")
+            tags = table_tags("HookResult")
+            if tag is not None and tag not in tags:
+                self.say(value.at, f"'{tag}' is no result type{near(tag, tags)}; expected {', '.join(tags)}")
         elif isinstance(value, Table) and not entries:
             for _, item in value.items:
                 if entries_of(item).keys() & {"states", "strategy"}:
@@ -85,7 +81,7 @@ class Definitions:
         """Look for settings that the table type `type_name` does not have."""
         known = table_fields(type_name)
         for key, value in entries_of(table).items():
-            if known and key not in known:
+            if camel(key) not in known:
                 self.say(value.at, f"{what} has no setting '{key}'{near(key, known)}")
 
     def _handler(self, node: Node | None, what: str) -> None:
@@ -106,9 +102,10 @@ class Definitions:
             self._state(name, entries_of(state), list(named))
 
     def _state(self, name: str, entries: dict[str, Node], names: list[str]) -> None:
+        known = table_fields("StateDefinition")
         for key, value in entries.items():
-            if key not in _STATE_KEYS:
-                self.say(value.at, f"state '{name}' has an unknown `{key}`{near(key, _STATE_KEYS)}")
+            if camel(key) not in known:
+                self.say(value.at, f"state '{name}' has an unknown `{key}`{near(key, known)}")
         for key in ("enter", "exit"):
             self._handler(entries.get(key), f"the {key} handler")
         for action, guard in entries_of(entries.get("guards")).items():
@@ -129,8 +126,8 @@ class Definitions:
         kind = text_of(inner.get("type"))
         if "type" not in inner:
             self.say(strategy.at, "a strategy needs `type`")
-        elif kind is not None and kind not in _STRATEGIES:
-            self.say(strategy.at, f"'{kind}' is no strategy{near(kind, _STRATEGIES)}")
+        elif kind is not None and kind not in (kinds := table_tags("GenerationStrategy")):
+            self.say(strategy.at, f"'{kind}' is no strategy{near(kind, kinds)}")
         steps = inner.get("steps") or inner.get("branches")
         for _, step in steps.items if isinstance(steps, Table) else ():
             missing = [key for key in _STEP_KEYS if isinstance(step, Table) and key not in entries_of(step)]

@@ -8,11 +8,24 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-__all__ = ["FIELDS", "ApiMethod", "ApiObject", "method_names", "objects", "table_fields"]
+__all__ = [
+    "FIELDS",
+    "ApiMethod",
+    "ApiObject",
+    "method_names",
+    "objects",
+    "parts",
+    "record",
+    "table_fields",
+    "table_tags",
+    "table_types",
+    "types_text",
+]
 
 # What an object has beside its methods: path -> {field: Luau type}.
 FIELDS = {
@@ -54,26 +67,32 @@ class ApiObject:
 
 
 _SIGNATURE = re.compile(r"^(\w+)\((.*)\) -> (.+)$")
+_TYPE = re.compile(r"^export type (\w+) =\s+(.*?)(?=^export type|\Z)", re.MULTILINE | re.DOTALL)
 
 
-def _split(params: str) -> list[str]:
-    parts, depth, start = [], 0, 0
-    for i, char in enumerate(params):
+def parts(text: str, separator: str = ",") -> list[str]:
+    """Return what stands between the separators that no bracket or text encloses.
+
+    >>> parts("a: {b: c, d: e}, f: (g, h) -> i")
+    ['a: {b: c, d: e}', 'f: (g, h) -> i']
+    """
+    found, depth, start = [], 0, 0
+    for i, char in enumerate(text):
         if char in "([{":
             depth += 1
         elif char in ")]}":
             depth -= 1
-        elif char == "," and depth == 0:
-            parts.append(params[start:i].strip())
+        elif char == separator and depth == 0:
+            found.append(text[start:i])
             start = i + 1
-    return [*parts, params[start:].strip()] if params.strip() else []
+    return [part for each in [*found, text[start:]] if (part := each.strip())]
 
 
 def _method(signature: str, doc: str) -> ApiMethod:
     match = _SIGNATURE.match(signature)
     assert match is not None, signature
     params = []
-    for part in _split(match[2]):
+    for part in parts(match[2]):
         name, _, kind = part.partition(": ")
         params.append((name, kind, kind.endswith("?") or kind == "any"))
     return ApiMethod(match[1], tuple(params), match[3], doc)
@@ -94,9 +113,38 @@ def method_names(path: str) -> tuple[str, ...]:
     return tuple(method.name for each in objects() if each.path == path for method in each.methods)
 
 
+def types_text() -> str:
+    """Return the Luau types of everything that crosses as a table."""
+    return files("tickwright.plugins.lua").joinpath("types.luau").read_text(encoding="utf-8").strip()
+
+
+@cache
+def table_types() -> Mapping[str, tuple[str, ...]]:
+    """Return those types in the order of the file: name -> its variants, one unless it is a union."""
+    return {name: tuple(parts(text, "|")) for name, text in _TYPE.findall(types_text())}
+
+
+def record(text: str) -> dict[str, str] | None:
+    """Return the fields of a table type with their types; None for any other type.
+
+    >>> record('{ type: "cancel", reason: string?, [string]: any }')
+    {'type': '"cancel"', 'reason': 'string?', '[string]': 'any'}
+    """
+    if not (text.startswith("{") and text.endswith("}") and ": " in text):
+        return None
+    fields = [part.partition(": ") for part in parts(text[1:-1])]
+    return {name: kind for name, _, kind in fields}
+
+
 @cache
 def table_fields(type_name: str) -> tuple[str, ...]:
-    """Return the field names of a table type of types.luau; empty for an unknown one."""
-    text = files("tickwright.plugins.lua").joinpath("types.luau").read_text(encoding="utf-8")
-    found = re.search(rf"^export type {type_name} = \{{\n(.*?)^\}}", text, re.MULTILINE | re.DOTALL)
-    return tuple(re.findall(r"^\s+(\w+): ", found[1], re.MULTILINE)) if found else ()
+    """Return the field names of a table type, of all its variants; empty for an unknown one."""
+    variants = [record(each) or {} for each in table_types().get(type_name, ())]
+    return tuple(dict.fromkeys(name for each in variants for name in each))
+
+
+@cache
+def table_tags(type_name: str) -> tuple[str, ...]:
+    """Return the `type` of every variant of a union, in the order of the file."""
+    variants = [record(each) or {} for each in table_types().get(type_name, ())]
+    return tuple(each["type"].strip('"') for each in variants if "type" in each)

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import re
-from importlib.resources import files
 
-from tickwright.plugins.lua.schema import FIELDS, ApiMethod, ApiObject, objects
+from tickwright.plugins.lua.schema import (
+    FIELDS,
+    ApiMethod,
+    ApiObject,
+    objects,
+    parts,
+    record,
+    table_types,
+    types_text,
+)
 
 __all__ = ["emmylua_stubs", "luau_types", "reference_page"]
 
 
-def _base() -> str:
-    return files("tickwright.plugins.lua").joinpath("types.luau").read_text(encoding="utf-8")
-
-
 def luau_types() -> str:
     """Return Luau type definitions: `export type` for every object and every table that crosses."""
-    parts = ["--!strict", "-- Written from the plugin API's schema by `tickwright plugin types`; do not edit.", ""]
-    parts.append(_base().strip())
+    out = ["--!strict", "-- Written from the plugin API's schema by `tickwright plugin types`; do not edit.", ""]
+    out.append(types_text())
     for each in objects():
-        parts.append(f"\n-- {each.doc}\nexport type {each.type_name} = {{")
-        parts += [f"    {_luau_method(each.type_name, method)}," for method in each.methods]
-        parts += [f"    {name}: {kind}," for name, kind in FIELDS.get(each.path, {}).items()]
-        parts.append("}")
-    return "\n".join(parts) + "\n\nreturn nil\n"
+        out.append(f"\n-- {each.doc}\nexport type {each.type_name} = {{")
+        out += [f"    {_luau_method(each.type_name, method)}," for method in each.methods]
+        out += [f"    {name}: {kind}," for name, kind in FIELDS.get(each.path, {}).items()]
+        out.append("}")
+    return "\n".join(out) + "\n\nreturn nil\n"
 
 
 def _luau_method(owner: str, method: ApiMethod) -> str:
@@ -33,27 +37,34 @@ def _luau_method(owner: str, method: ApiMethod) -> str:
 
 def emmylua_stubs() -> str:
     """Return the same as EmmyLua annotations, which editors with a Lua language server read."""
-    parts = ["---@meta", "-- Written from the plugin API's schema by `tickwright plugin types`; do not edit.", ""]
-    parts += _aliases()
+    out = ["---@meta", "-- Written from the plugin API's schema by `tickwright plugin types`; do not edit.", ""]
+    out += _aliases()
     for each in objects():
-        parts.append(f"---{each.doc}\n---@class {each.type_name}")
-        parts += [f"---@field {name} {_emmy(kind)}" for name, kind in FIELDS.get(each.path, {}).items()]
-        parts.append(f"local {each.type_name} = {{}}\n")
-        parts += [_emmy_method(each, method) for method in each.methods]
-    return "\n".join(parts) + "\n"
+        out.append(f"---{each.doc}\n---@class {each.type_name}")
+        out += [f"---@field {name} {_emmy(kind)}" for name, kind in FIELDS.get(each.path, {}).items()]
+        out.append(f"local {each.type_name} = {{}}\n")
+        out += [_emmy_method(each, method) for method in each.methods]
+    return "\n".join(out) + "\n"
 
 
 def _aliases() -> list[str]:
-    """Name the tables that cross as classes; their fields come from types.luau."""
+    """Name the tables that cross: records as classes, the rest as aliases."""
     out = []
-    for match in re.finditer(r"^export type (\w+) = \{\n(.*?)^\}", _base(), re.MULTILINE | re.DOTALL):
-        out.append(f"---@class {match[1]}")
-        found = re.findall(r"^\s+(\w+): (.+),$", match[2], re.MULTILINE)
-        out += [f"---@field {name}{'?' * kind.endswith('?')} {_emmy(kind.rstrip('?'))}" for name, kind in found]
-        out.append("")
-    for match in re.finditer(r"^export type (\w+) = (?!\{\n)(.+)$", _base(), re.MULTILINE):
-        out.append(f"---@alias {match[1]} {_emmy(match[2])}\n")
+    for name, variants in table_types().items():
+        fields = record(variants[0]) if len(variants) == 1 else None
+        if fields is not None:
+            out += [f"---@class {name}", *(f"---@field {_emmy_field(*field, ' ')}" for field in fields.items()), ""]
+        elif len(variants) == 1:
+            out.append(f"---@alias {name} {_emmy(variants[0])}\n")
+        else:
+            out += [f"---@alias {name}", *(f"---| {_emmy(each)}" for each in variants), ""]
     return out
+
+
+def _emmy_field(name: str, kind: str, separator: str = ": ") -> str:
+    """Return a field; one that may be left out is marked at its name."""
+    mark = "?" if kind.endswith("?") or kind == "any" else ""
+    return f"{name}{mark}{separator}{_emmy(kind.removesuffix('?'))}"
 
 
 def _emmy(kind: str) -> str:
@@ -61,22 +72,28 @@ def _emmy(kind: str) -> str:
 
     >>> _emmy("{[string]: any}?"), _emmy("{Row}"), _emmy("(a: number) -> string")
     ('table<string, any>?', 'Row[]', 'fun(a: number): string')
+    >>> _emmy("(string | {Step})?"), _emmy('{ type: "cancel", reason: string? }')
+    ('(string|Step[])?', '{ type: "cancel", reason?: string }')
     """
+    if len(either := parts(kind, "|")) > 1:
+        return "|".join(_emmy(each) for each in either)
+    if match := re.fullmatch(r"\((.*)\) -> (.+)", kind):
+        params = ", ".join(_emmy_param(i, part) for i, part in enumerate(parts(match[1]), start=1))
+        returned = ", ".join(_emmy(each) for each in parts(match[2].removeprefix("(").removesuffix(")")))
+        return f"fun({params})" + (f": {returned}" if returned else "")
     if kind.endswith("?"):
         return _emmy(kind[:-1]) + "?"
-    if match := re.fullmatch(r"\{\[(\w+)\]: (\w+)\}", kind):
-        return f"table<{match[1]}, {match[2]}>"
-    if match := re.fullmatch(r"\{(\w+)\}", kind):
-        return f"{match[1]}[]"
-    if match := re.fullmatch(r"\((.*)\) -> (.+)", kind):
-        params = ", ".join(_emmy_param(i, part) for i, part in enumerate(_commas(match[1]), start=1))
-        return f"fun({params})" + ("" if match[2] == "()" else f": {_emmy(match[2])}")
-    return "table" if kind.startswith("{") else kind
-
-
-def _commas(params: str) -> list[str]:
-    parts = re.split(r",\s*(?![^{(]*[})])", params)
-    return [part for part in parts if part]
+    if kind.startswith("("):
+        return f"({_emmy(kind[1:-1])})"
+    if not kind.startswith("{"):
+        return kind
+    fields = record(kind)
+    if fields is None:
+        inner = _emmy(kind[1:-1].strip())
+        return f"({inner})[]" if "|" in inner else f"{inner}[]"
+    if list(fields) == ["[string]"]:
+        return f"table<string, {_emmy(fields['[string]'])}>"
+    return f"{{ {', '.join(_emmy_field(*field) for field in fields.items())} }}"
 
 
 def _emmy_param(index: int, part: str) -> str:
@@ -102,15 +119,15 @@ def _signature(method: ApiMethod) -> str:
 
 def reference_page() -> str:
     """Return docs/lua-api.md."""
-    parts = [
+    out = [
         "# Lua plugin API",
         "",
         "Written from the API's schema by `tickwright plugin types --docs`; a test holds it equal to what a running",
         "plugin finds on its `ctx`. How to write a plugin is in [plugins.md](plugins.md).",
     ]
     for each in objects():
-        parts += ["", f"## {each.path} : {each.type_name}", "", each.doc, "", "| method | |", "|---|---|"]
-        parts += [f"| `{_signature(method)}` | {method.doc} |" for method in each.methods]
-        parts += [f"| `{name}` | {kind} |" for name, kind in FIELDS.get(each.path, {}).items()]
-    parts += ["", "## Tables", "", "```luau", _base().strip(), "```"]
-    return "\n".join(parts) + "\n"
+        out += ["", f"## {each.path} : {each.type_name}", "", each.doc, "", "| method | |", "|---|---|"]
+        out += [f"| `{_signature(method)}` | {method.doc} |" for method in each.methods]
+        out += [f"| `{name}` | {kind} |" for name, kind in FIELDS.get(each.path, {}).items()]
+    out += ["", "## Tables", "", "```luau", types_text(), "```"]
+    return "\n".join(out) + "\n"

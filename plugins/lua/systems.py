@@ -15,6 +15,7 @@ from tickwright.plugins.lua.context import nearest
 from tickwright.plugins.lua.errors import PluginError, PluginValueError
 from tickwright.plugins.lua.events import event_table
 from tickwright.plugins.lua.features import feature
+from tickwright.plugins.lua.schema import table_fields
 from tickwright.systems.contracts.sets import UpdateSet
 
 if TYPE_CHECKING:
@@ -23,10 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LuaSystem", "checked_settings"]
 
-_SETTINGS = (
-    "schedule", "after", "before", "reads", "writes", "with", "without", "added", "changed", "events", "every",
-    "desc",
-)  # fmt: skip
+_FUNCTIONS = ("run", "each", "runIf")
 _LISTS = ("reads", "writes", "with", "without", "added", "changed")
 _SCHEDULES = ("First", "PreUpdate", "Update", "PostUpdate", "Last", "FixedUpdate", "Startup")
 _FILTERS: tuple[tuple[str, Any], ...] = (
@@ -293,9 +291,10 @@ class LuaSystem:
 
 def checked_settings(settings: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of ctx:system; raise PluginValueError for what there is not."""
+    known = tuple(key for key in table_fields("SystemSettings") if key not in _FUNCTIONS)
     for key in settings:
-        if key not in _SETTINGS:
-            raise PluginValueError(f"ctx:system has no setting '{key}'{nearest(key, _SETTINGS)}")
+        if key not in known:
+            raise PluginValueError(f"ctx:system has no setting '{key}'{nearest(key, known)}")
     for key in _LISTS:
         if not isinstance(settings.get(key) or [], list):
             raise PluginValueError(f"`{key}` of ctx:system must be a list of names")
