@@ -124,7 +124,9 @@ def _print_event(event: dict[str, str]) -> None:
 
 
 def _watch(app: App, tell: Callable[[dict[str, str]], None]) -> None:
-    """Tick and tell of events until Ctrl-C."""
+    """Tick and tell of events until Ctrl-C, and on stderr of plugins that were reloaded or could not be."""
+    import logging
+
     from tickwright.ecs_core import EventReader, Last
     from tickwright.systems.contracts.events import Emitted
 
@@ -133,10 +135,15 @@ def _watch(app: App, tell: Callable[[dict[str, str]], None]) -> None:
             tell({"event": emitted.event.name_of_event, "subject": emitted.event.subject})
 
     app.add_systems(Last, tell_events)
+    log, to_stderr = logging.getLogger("tickwright.plugins.lua"), logging.StreamHandler()
+    log.addHandler(to_stderr)
+    log.setLevel(logging.INFO)
     try:
         app.run(rate_hz=RATE_HZ)
     except KeyboardInterrupt:
         pass
+    finally:
+        log.removeHandler(to_stderr)
 
 
 def _flows(app: App) -> Iterable[dict[str, Any]]:

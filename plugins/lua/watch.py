@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["PluginWatch"]
 
 Stamp = tuple[int, int]
+_log = logging.getLogger("tickwright.plugins.lua")
 
 
 def _stamp(path: Path) -> Stamp | None:
@@ -54,7 +56,9 @@ class PluginWatch:
         try:
             self._host.reload(name)
         except PluginError as error:
+            self._host.report(error)  # to the log, too: in an app nobody looks at what `poll` returns
             return str(error)
+        _log.info("plugin '%s' is reloaded", name)
         return ""
 
 

@@ -203,3 +203,26 @@ def test_watching_tells_of_edits_until_it_is_interrupted(tmp_path):
     assert first["subject"] in ("a.md", "b.md")
     assert rest[-1]["notes"] == 2
     assert ran.returncode == 0
+
+
+def test_watching_tells_of_plugins_that_were_reloaded_or_could_not_be(tmp_path):
+    (tmp_path / "vault").mkdir()
+    plugin = tmp_path / "small.luau"
+    plugin.write_text("local M = {}\nfunction M.init(ctx) end\nreturn M\n")
+    code = "from tickwright.plugins.cli.main import main; main()"
+    words = ["run", str(tmp_path / "vault"), "--plugins", str(plugin), "--watch"]
+    with subprocess.Popen([sys.executable, "-c", code, *words], stderr=subprocess.PIPE, text=True) as ran:
+        assert ran.stderr is not None
+        told = []
+        for text in ("local M = {}\nfunction M.init(ctx) end\nreturn M\n", "return (\n"):
+            while ran.poll() is None:
+                plugin.write_text(f"-- {time.monotonic()}\n{text}")  # before or after it is loaded: then once more
+                if select.select([ran.stderr], [], [], 0.5)[0]:
+                    break
+            told.append(ran.stderr.readline())
+            while select.select([ran.stderr], [], [], 0.5)[0]:
+                ran.stderr.readline()
+        ran.send_signal(signal.SIGINT)
+    assert told[0] == "plugin 'small' is reloaded\n"
+    assert "small.luau:3, in compiling" in told[1]
+    assert ran.returncode == 1, "something failed"

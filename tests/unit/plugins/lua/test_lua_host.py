@@ -280,6 +280,7 @@ def test_watch_reloads_what_changed_and_reports_what_broke(load: Callable[..., H
     ((name, problem),) = watch.poll()
     assert (name, host.call("watched", "version")) == ("watched", 22)
     assert "watched.luau:1" in problem
+    assert [str(error) for error in host.errors] == [problem]
     path.unlink()
     assert watch.poll() == []
 
